@@ -1,0 +1,126 @@
+"""What a component of the box is: how to bootstrap it, become it, and know that it works."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from headwater.box.runtimes import Runtimes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from headwater.profile import Profile
+
+__all__ = ["Box", "Command", "Component", "Hint"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A process to become.
+
+    Args:
+        argv: Program (absolute path) and arguments; never a secret.
+        env: The process's additional environment; secrets only where the program takes them no other way.
+        cwd: Its working folder.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: Path | None = None
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A likely cause, shown when a failed component's log matches.
+
+    Args:
+        pattern: Regular expression searched in the last log lines.
+        cause: One sentence: the likely cause and what to do.
+    """
+
+    pattern: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """What every component gets: the profile, the fetched runtimes and its folders.
+
+    Args:
+        profile: Where everything is.
+    """
+
+    profile: Profile
+
+    @property
+    def runtimes(self) -> Runtimes:
+        """The fetched runtimes."""
+        return Runtimes(self.profile.cache)
+
+    def conf(self, component: str) -> Path:
+        """Return the component's configuration folder (mode 0700), made when absent."""
+        return _private(self.profile.home / "conf" / component)
+
+    def data(self, component: str) -> Path:
+        """Return the component's data folder (mode 0700), made when absent."""
+        return _private(self.profile.home / "data" / component)
+
+    def write_conf(self, component: str, name: str, text: str) -> Path:
+        """Write one configuration file (mode 0600, replaced whole) and return its path."""
+        path = self.conf(component) / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = path.with_name(f".{path.name}.new")
+        partial.touch(mode=0o600)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+        return path
+
+
+class Component(ABC):
+    """One service of the box.
+
+    ``run`` (the command line) calls ``command`` and becomes it; ``migrate`` is the only bootstrap, idempotent, and runs
+    when everything in ``needs`` is ready; ``probe`` is a real use of the service.
+    """
+
+    name: ClassVar[str]
+    roles: ClassVar[tuple[str, ...]] = ("",)
+    needs: ClassVar[tuple[str, ...]] = ()
+    runtimes: ClassVar[tuple[str, ...]] = ()
+    hints: ClassVar[tuple[Hint, ...]] = ()
+
+    @abstractmethod
+    def command(self, box: Box, role: str) -> Command:
+        """Render the role's configuration from the profile and return the process to become."""
+
+    @abstractmethod
+    def probe(self, box: Box, role: str) -> None:
+        """Use the service once, within about 5 seconds.
+
+        Raises:
+            ComponentError: It does not work; the sentence names what was tried and what came back.
+        """
+
+    def migrate(self, box: Box) -> None:  # noqa: B027 - many components have nothing to bootstrap
+        """Bring the component's state to this version: data folders, database, schema, admin user."""
+
+    @abstractmethod
+    def version(self, box: Box) -> str:
+        """Return the version of the software that runs."""
+
+    def port(self, role: str) -> str | None:
+        """Return the role's main port, as a name of ``headwater.profile.PORTS``."""
+        return self.name if role == self.roles[0] else None
+
+    def url(self, box: Box, role: str) -> str | None:
+        """Return the address a person or client uses, or None where there is none."""
+        name = self.port(role)
+        return None if name is None else f"http://{box.profile.address(name)}"
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder

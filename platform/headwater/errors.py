@@ -1,0 +1,87 @@
+"""Every error Headwater raises, in one tree.
+
+HeadwaterError
+├── ConfigError            a setting, headwater.toml or the machine is not usable
+├── FetchError             a runtime could not be fetched or is not there
+├── ComponentError         a component did not start, migrate or answer
+├── DefinitionError        a table's definition is wrong (found at import)
+│   └── EvolutionError     a changed definition cannot be applied to the existing table
+├── QueryError             an engine refused or failed a statement
+├── StorageError           the object store refused or failed
+├── MetastoreError         the metastore refused or failed
+└── WriteError             a write was not published
+    ├── CheckFailed        blocking checks failed on the staged rows
+    ├── RowsLost           rows in differ from good + rejected
+    └── PublishConflict    the table kept changing under the publisher
+
+A message is one or two sentences: what failed (the object by name), why, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class HeadwaterError(Exception):
+    """Base of all errors that a user can do something about; its text is shown without a traceback."""
+
+
+class ConfigError(HeadwaterError):
+    """A setting, ``headwater.toml`` or the machine itself is not usable."""
+
+
+class FetchError(HeadwaterError):
+    """A runtime could not be fetched, or a needed one has not been fetched."""
+
+
+class ComponentError(HeadwaterError):
+    """A component of the box did not start, migrate, stop or answer."""
+
+
+class DefinitionError(HeadwaterError):
+    """A table's definition is wrong; raised while definitions are imported."""
+
+
+class EvolutionError(DefinitionError):
+    """A changed definition cannot be applied to the table as it stands."""
+
+
+class QueryError(HeadwaterError):
+    """An engine refused or failed a statement."""
+
+
+class StorageError(HeadwaterError):
+    """The object store refused or failed a request."""
+
+
+class MetastoreError(HeadwaterError):
+    """The metastore refused or failed a request."""
+
+
+class WriteError(HeadwaterError):
+    """A write was not published; the table is as it was."""
+
+
+class CheckFailed(WriteError):  # noqa: N818 - reads as the outcome it is
+    """Blocking checks failed on the staged rows.
+
+    Args:
+        table: The table's ``zone.name``.
+        failures: One result per failed check (``headwater.checks.CheckResult``), with the rows that broke it.
+    """
+
+    def __init__(self, table: str, failures: tuple[object, ...]) -> None:
+        self.table = table
+        self.failures = failures
+        super().__init__(table, failures)
+
+    def __str__(self) -> str:
+        """Return the sentence that names every failed check."""
+        said = "; ".join(str(failure) for failure in self.failures)
+        return f"{self.table} was not published: {said}. The table still holds its previous rows."
+
+
+class RowsLost(WriteError):  # noqa: N818
+    """Rows read differ from good plus rejected rows."""
+
+
+class PublishConflict(WriteError):  # noqa: N818
+    """Other writers kept changing the table while this run tried to publish."""

@@ -1,0 +1,227 @@
+"""The one reader of the environment: a frozen description of where everything is.
+
+Nothing else in Headwater looks at environment variables or asks which profile it runs under.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headwater.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PORTS", "SETTINGS", "Credentials", "Profile", "Setting", "inherited_env"]
+
+PROJECT_FILE = "headwater.toml"
+
+# One block of consecutive ports per box; two boxes on one machine take two blocks.
+PORTS = (
+    "dagster",
+    "superset",
+    "trino",  # HTTP: the web page
+    "trino-tls",  # HTTPS: every client that sends a password
+    "minio",
+    "minio-console",
+    "postgres",
+    "metastore",
+    "spark",
+    "spark-ui",
+    "spark-driver",
+    "spark-blocks",
+    "dagster-code",
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting a user may give as an environment variable.
+
+    Args:
+        name: The variable.
+        default: Its text when absent.
+        help: One line on what it does.
+    """
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting("HEADWATER_PROFILE", "local", "where everything is: local"),
+    Setting("HEADWATER_PROJECT", ".", f"the folder that holds {PROJECT_FILE}; searched upwards from here"),
+    Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater in the project when empty"),
+    Setting("HEADWATER_CACHE", "", "fetched runtimes; the user's cache folder when empty"),
+    Setting("HEADWATER_PORT", "7700", "first port of the box's block"),
+    Setting("HEADWATER_PYPI_MIRROR", "", "simple index to fetch wheels from; pip's own setting when empty"),
+    Setting("HEADWATER_MAVEN_MIRROR", "", "repository to fetch Maven artifacts from; ~/.m2/settings.xml when empty"),
+    Setting("HEADWATER_GO_MIRROR", "", "module proxy to fetch Go modules from; Go's own setting when empty"),
+    Setting("HEADWATER_FETCH_JOBS", "6", "downloads at once"),
+    Setting("HEADWATER_SPARK_HEAP", "1200m", "heap of the Spark Connect server"),
+    Setting("HEADWATER_TRINO_HEAP", "1g", "heap of Trino"),
+    Setting("HEADWATER_METASTORE_HEAP", "192m", "heap of the Hive Metastore"),
+    Setting("HEADWATER_MINIO_MEMORY", "256m", "soft memory limit of MinIO"),
+    Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
+    Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
+    Setting("HEADWATER_ALERT_WEBHOOK", "", "URL that gets failure and freshness alerts as JSON"),
+    Setting("HEADWATER_ALERT_EMAIL", "", "address that gets failure and freshness alerts"),
+    Setting("HEADWATER_SMTP_URL", "", "smtp[s]://user:password@host:port that sends those e-mails"),
+)
+
+_MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """User name and password of every login of the box, by login name.
+
+    Args:
+        logins: ``{"postgres": ("headwater", "..."), ...}``; see ``headwater.box.credentials.LOGINS``.
+    """
+
+    logins: Mapping[str, tuple[str, str]] = field(repr=False)
+
+    def user(self, login: str) -> str:
+        """Return the user name of a login."""
+        return self.logins[login][0]
+
+    def password(self, login: str) -> str:
+        """Return the password of a login."""
+        return self.logins[login][1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Where everything is.
+
+    Args:
+        name: The profile's name.
+        project: Folder with ``headwater.toml``.
+        home: Everything the box keeps: data, configuration, logs, credentials.
+        cache: Fetched runtimes, shared between boxes.
+        host: Address every component listens on and is reached at.
+        first_port: First port of the block that ``PORTS`` names.
+        settings: Text of every ``SETTINGS`` entry.
+    """
+
+    name: str
+    project: Path
+    home: Path
+    cache: Path
+    host: str
+    first_port: int
+    settings: Mapping[str, str] = field(repr=False)
+    bucket: str = "lake"
+    region: str = "us-east-1"
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None, **overrides: str) -> Profile:
+        """Read the environment once.
+
+        Args:
+            environment: Variables to read instead of the process's own.
+            overrides: Settings that win over the environment, by variable name.
+
+        Raises:
+            ConfigError: A variable's text is not usable.
+        """
+        given = {**(os.environ if environment is None else environment), **overrides}  # noqa: TID251 - the only reader
+        settings = {entry.name: given.get(entry.name) or entry.default for entry in SETTINGS}
+        if settings["HEADWATER_PROFILE"] != "local":
+            raise ConfigError(f"HEADWATER_PROFILE is {settings['HEADWATER_PROFILE']!r}, but there is only 'local'.")
+        _check(settings)
+        project = _find_project(Path(settings["HEADWATER_PROJECT"]))
+        home = Path(settings["HEADWATER_HOME"] or project / ".headwater")
+        cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given))
+        return cls(
+            name=settings["HEADWATER_PROFILE"],
+            project=project,
+            home=home.expanduser().absolute(),
+            cache=cache.expanduser().absolute(),
+            host="127.0.0.1",
+            first_port=int(settings["HEADWATER_PORT"]),
+            settings=settings,
+        )
+
+    def port(self, name: str) -> int:
+        """Return the port of one of ``PORTS``."""
+        return self.first_port + PORTS.index(name)
+
+    def address(self, name: str) -> str:
+        """Return ``host:port`` of one of ``PORTS``."""
+        return f"{self.host}:{self.port(name)}"
+
+    def setting(self, name: str) -> str:
+        """Return the text of a setting."""
+        return self.settings[name]
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The logins of this box, made at its first start.
+
+        Raises:
+            ConfigError: The box has never been started.
+        """
+        from headwater.box.credentials import read_credentials  # noqa: PLC0415 - only what needs them pays
+
+        return read_credentials(self.home)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables under which another process loads this same profile."""
+        return {
+            **self.settings,
+            "HEADWATER_PROJECT": str(self.project),
+            "HEADWATER_HOME": str(self.home),
+            "HEADWATER_CACHE": str(self.cache),
+        }
+
+
+def inherited_env(**extra: str) -> dict[str, str]:
+    """Return this process's environment with additions, for a child process."""
+    return {**os.environ, **extra}  # noqa: TID251
+
+
+def _check(settings: Mapping[str, str]) -> None:
+    for name in ("HEADWATER_PORT", "HEADWATER_FETCH_JOBS", "HEADWATER_START_TIMEOUT", "HEADWATER_LEASE"):
+        if not settings[name].isdigit() or int(settings[name]) < 1:
+            raise ConfigError(f"{name} is {settings[name]!r}; give a whole number above 0.")
+    if not 1024 <= int(settings["HEADWATER_PORT"]) <= 65535 - len(PORTS):  # noqa: PLR2004
+        raise ConfigError(f"HEADWATER_PORT is {settings['HEADWATER_PORT']}; give 1024 to {65535 - len(PORTS)}.")
+    for entry in SETTINGS:
+        if entry.name.endswith(("_HEAP", "_MEMORY")) and not _MEMORY.match(settings[entry.name]):
+            raise ConfigError(f"{entry.name} is {settings[entry.name]!r}; give a size such as 800m or 2g.")
+
+
+def _find_project(start: Path) -> Path:
+    here = start.expanduser().absolute().resolve()
+    if not here.is_dir():
+        raise ConfigError(f"HEADWATER_PROJECT is {start}, which is not a folder; give the folder with {PROJECT_FILE}.")
+    return next((folder for folder in (here, *here.parents) if (folder / PROJECT_FILE).is_file()), here)
+
+
+def _user_cache(given: Mapping[str, str]) -> Path:
+    base = given.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "headwater"
+
+
+def read_project(project: Path) -> Mapping[str, object]:
+    """Return what ``headwater.toml`` says, empty when there is none.
+
+    Raises:
+        ConfigError: The file is not valid TOML.
+    """
+    path = project / PROJECT_FILE
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}. Correct that line.") from error
