@@ -1,0 +1,91 @@
+"""The box's logins: made once, at first start, into one file that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from headwater.errors import ConfigError
+from headwater.profile import Credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LOGINS", "ensure_credentials", "read_credentials"]
+
+FILE = "credentials.json"
+
+# login -> (user name, what it opens). Passwords are random; a login without a person is a shared secret.
+LOGINS: dict[str, tuple[str, str]] = {
+    "superset": ("admin", "Superset's pages"),
+    "trino": ("headwater", "Trino: SQL clients and its page"),
+    "minio": ("headwater", "MinIO: S3 access key and secret key, and its console"),
+    "spark": ("headwater", "Spark Connect: the token"),
+    "postgres": ("headwater", "PostgreSQL: superuser"),
+    "metastore-db": ("metastore", "the metastore's database"),
+    "superset-db": ("superset", "Superset's database"),
+    "dagster-db": ("dagster", "Dagster's database"),
+    "trino-superset": ("superset", "Trino, as Superset"),
+    "superset-secret": ("superset", "signs Superset's sessions"),
+    "trino-secret": ("trino", "Trino's internal communication"),
+}
+
+
+def ensure_credentials(home: Path) -> Credentials:
+    """Return the box's logins, making those that are missing.
+
+    Two processes at once end up with the same logins.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    path = home / FILE
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = _read(path) if path.exists() else {}
+        missing = {login: [user, secrets.token_urlsafe(24)] for login, (user, _) in LOGINS.items() if login not in known}
+        if missing:
+            _publish(path, {**known, **missing}, fresh=not known)
+    except OSError as error:
+        raise ConfigError(f"The box's credentials cannot be kept in {path}: {error.strerror}. Free or own that folder.") from error
+    return read_credentials(home)
+
+
+def read_credentials(home: Path) -> Credentials:
+    """Return the box's logins.
+
+    Raises:
+        ConfigError: The box has never been started here, or the file is damaged.
+    """
+    path = home / FILE
+    if not path.exists():
+        raise ConfigError(f"There is no box in {home} yet; start one with `headwater up`.")
+    return Credentials({login: (user, password) for login, (user, password) in _read(path).items()})
+
+
+def _read(path: Path) -> dict[str, list[str]]:
+    try:
+        found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}. Restore it from a backup, or `headwater destroy` the box.") from error
+    return found
+
+
+def _publish(path: Path, logins: dict[str, list[str]], *, fresh: bool) -> None:
+    partial = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(logins, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    if not fresh:
+        partial.replace(path)
+        return
+    try:
+        # A hard link fails when another process was first; its file then counts for both.
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink()
