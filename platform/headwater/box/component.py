@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from headwater.box.runtimes import Runtimes
+from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from headwater.profile import Profile
 
 __all__ = ["Box", "Command", "Component", "Hint"]
+
+# The kernel's limit for a Unix socket's path is 107 bytes.
+_SOCKET_PATH_LIMIT = 107
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,18 @@ class Box:
         """Return the component's data folder (mode 0700), made when absent."""
         return _private(self.profile.home / "data" / component)
 
+    def socket(self, name: str) -> Path:
+        """Return the path of a Unix socket of this box, short enough for the kernel, in a private folder."""
+        path = _private(self.profile.home / "run") / f"{name}.sock"
+        if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT:
+            return path
+        mark = hashlib.sha256(os.fsencode(self.profile.home)).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) / f"headwater-{os.getuid()}-{mark}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+            raise ComponentError(f"{folder} belongs to somebody else; remove it or choose a shorter HEADWATER_HOME.")
+        return folder / f"{name}.sock"
+
     def write_conf(self, component: str, name: str, text: str) -> Path:
         """Write one configuration file (mode 0600, replaced whole) and return its path."""
         path = self.conf(component) / name
@@ -91,6 +110,7 @@ class Component(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     runtimes: ClassVar[tuple[str, ...]] = ()
     hints: ClassVar[tuple[Hint, ...]] = ()
+    stop_signal: ClassVar[str] = "TERM"
 
     @abstractmethod
     def command(self, box: Box, role: str) -> Command:
