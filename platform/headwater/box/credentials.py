@@ -45,11 +45,15 @@ def ensure_credentials(home: Path) -> Credentials:
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = _read(path) if path.exists() else {}
-        missing = {login: [user, secrets.token_urlsafe(24)] for login, (user, _) in LOGINS.items() if login not in known}
+        missing = {
+            login: [user, secrets.token_urlsafe(24)] for login, (user, _) in LOGINS.items() if login not in known
+        }
         if missing:
             _publish(path, {**known, **missing}, fresh=not known)
     except OSError as error:
-        raise ConfigError(f"The box's credentials cannot be kept in {path}: {error.strerror}. Free or own that folder.") from error
+        raise ConfigError(
+            f"The box's credentials cannot be kept in {path}: {error.strerror}. Free or own that folder."
+        ) from error
     return read_credentials(home)
 
 
@@ -69,7 +73,9 @@ def _read(path: Path) -> dict[str, list[str]]:
     try:
         found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}. Restore it from a backup, or `headwater destroy` the box.") from error
+        raise ConfigError(
+            f"{path} cannot be read: {error}. Restore it from a backup, or `headwater destroy` the box."
+        ) from error
     return found
 
 

@@ -1,0 +1,81 @@
+# The same commands for people and for CI. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first of these that is Python 3.11 or 3.12 makes the environment; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+BIN := .venv/bin
+ROWS ?= 1000000
+YEARS ?= 2019-2023
+
+##@ Use
+.PHONY: help demo
+help:  ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo data
+	@$(BIN)/headwater fetch
+	@$(BIN)/headwater up
+	@$(BIN)/headwater demo-data loans --rows $(ROWS) --years $(YEARS)
+	@$(BIN)/headwater materialize --all
+	@$(BIN)/headwater tour
+
+##@ Develop
+.PHONY: install lint types contracts unit test test-full bench format clean
+install: $(BIN)/.installed-dev  ## Make .venv with everything that tests need
+
+lint: $(BIN)/.installed-dev  ## Style and formatting
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(BIN)/.installed-dev  ## Types, strictly
+	@$(BIN)/mypy
+
+contracts: $(BIN)/.installed-dev  ## Which package may import which
+	@$(BIN)/lint-imports --no-timing --config pyproject.toml | tail -8
+
+unit: $(BIN)/.installed-dev  ## Tests without services
+	@$(BIN)/pytest tests/unit
+
+test: lint types contracts  ## Tier 1: everything above, and the real services with small data
+	@$(BIN)/headwater fetch
+	@$(BIN)/pytest -m 'not full'
+
+test-full: lint types contracts  ## Tier 1 and what takes long
+	@$(BIN)/headwater fetch
+	@$(BIN)/pytest
+
+bench: $(BIN)/.installed-dev  ## Measure, both sides in the same run, and print one JSON
+	@$(BIN)/headwater fetch
+	@$(BIN)/python bench/run.py
+
+format: $(BIN)/.installed-dev  ## Format the code
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+clean:  ## Stop the box and remove it and .venv; fetched runtimes stay in the cache
+	@if [ -x $(BIN)/headwater ]; then $(BIN)/headwater destroy --yes || true; fi
+	@rm -rf .venv .headwater-test build dist
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Headwater needs Python 3.11 or 3.12 and found neither; install one (for example the package python3.12) and run make again, or say make PYTHON=/path/to/python." >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else "Headwater needs Python 3.11 or 3.12, not %d.%d; install one of them and run make again." % v)'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments; install its venv module (for example the package python3-venv) and run make again." >&2; exit 1; }
+	@echo "Making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+
+$(BIN)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what requirements.txt pins"
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.txt
+	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
+	@touch $@
+
+$(BIN)/.installed-dev: requirements-dev.txt $(BIN)/.installed
+	@echo "Installing what requirements-dev.txt pins"
+	@$(BIN)/pip install --disable-pip-version-check -q --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,36 @@
+"""What clients outside the box need to reach it: addresses and logins as variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headwater.profile import Profile
+
+__all__ = ["client_variables"]
+
+
+def client_variables(profile: Profile) -> dict[str, str]:
+    """Return the variables that stock clients read, and the box's addresses and logins.
+
+    AWS clients find MinIO by them; the Trino CLI reads ``TRINO_PASSWORD``; psql reads ``PGUSER`` and friends.
+    """
+    logins = profile.credentials
+    return {
+        "AWS_ACCESS_KEY_ID": logins.user("minio"),
+        "AWS_SECRET_ACCESS_KEY": logins.password("minio"),
+        "AWS_DEFAULT_REGION": profile.region,
+        "AWS_ENDPOINT_URL_S3": f"http://{profile.address('minio')}",
+        "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
+        "TRINO_USER": logins.user("trino"),
+        "TRINO_PASSWORD": logins.password("trino"),
+        "TRINO_CA": str(profile.home / "tls" / "ca.pem"),
+        "SPARK_REMOTE": f"sc://{profile.address('spark')}/;token={logins.password('spark')}",
+        "SUPERSET_URL": f"http://{profile.address('superset')}",
+        "SUPERSET_USER": logins.user("superset"),
+        "SUPERSET_PASSWORD": logins.password("superset"),
+        "PGHOST": profile.host,
+        "PGPORT": str(profile.port("postgres")),
+        "PGUSER": logins.user("postgres"),
+        "PGPASSWORD": logins.password("postgres"),
+    }

@@ -1,0 +1,182 @@
+"""Is this machine fit for the box? Every finding is one sentence with what to do."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import psutil
+
+from headwater.box.processes import listeners
+from headwater.box.supervisor import MARK
+from headwater.box.unprivileged import chosen_user
+from headwater.errors import ConfigError
+from headwater.profile import PORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headwater.profile import Profile
+
+__all__ = ["Finding", "examine"]
+
+GIB = 1024**3
+_MEMORY_NEEDED, _MEMORY_WANTED = 4 * GIB, 7 * GIB
+_DISK_NEEDED, _DISK_WANTED = 2 * GIB, 10 * GIB
+_FILES_NEEDED = 4096
+_PYTHONS = ((3, 11), (3, 12))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one examination found.
+
+    Args:
+        subject: What was looked at.
+        level: ``fail`` keeps the box from starting.
+        sentence: What was found, and what to do when it is not ok.
+    """
+
+    subject: str
+    level: Literal["ok", "warn", "fail"]
+    sentence: str
+
+
+def examine(profile: Profile) -> list[Finding]:
+    """Look at Python, memory, disk, ports, user limits, and the user that PostgreSQL runs as."""
+    looks: tuple[Callable[[Profile], Finding], ...] = (
+        _python,
+        _system,
+        _memory,
+        _disk,
+        _ports,
+        _limits,
+        _postgres_user,
+    )
+    return [look(profile) for look in looks]
+
+
+def _python(_: Profile) -> Finding:
+    found = platform.python_version()
+    if sys.version_info[:2] in _PYTHONS:
+        return Finding("python", "ok", found)
+    return Finding(
+        "python", "fail", f"Python {found} is not supported; install Python 3.11 or 3.12 and make .venv anew."
+    )
+
+
+def _system(_: Profile) -> Finding:
+    found = f"{platform.system()} {platform.machine()}"
+    if found in {"Linux x86_64", "Linux aarch64"}:
+        return Finding("system", "ok", found)
+    return Finding("system", "fail", f"{found} is not supported; the box runs on Linux x86_64 (aarch64 untried).")
+
+
+def _memory(profile: Profile) -> Finding:
+    free = min(psutil.virtual_memory().available, _cgroup_memory())
+    mine = _box_memory(profile)
+    said = f"{free / GIB:.1f} GiB available" + (f", {mine / GIB:.1f} GiB in use by this box" if mine else "")
+    if free + mine < _MEMORY_NEEDED:
+        return Finding("memory", "fail", f"{said}; the box needs {_MEMORY_NEEDED // GIB} GiB. Stop other programs.")
+    if free + mine < _MEMORY_WANTED:
+        return Finding(
+            "memory",
+            "warn",
+            f"{said}; {_MEMORY_WANTED // GIB} GiB are comfortable. Lower the HEADWATER_*_HEAP settings.",
+        )
+    return Finding("memory", "ok", said)
+
+
+def _cgroup_memory() -> int:
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            return int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+    return sys.maxsize
+
+
+def _box_memory(profile: Profile) -> int:
+    from headwater.box.processes import members  # noqa: PLC0415
+
+    total = 0
+    for process in members(profile.home):
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue
+    return total
+
+
+def _disk(profile: Profile) -> Finding:
+    worst = min((profile.home, profile.cache), key=_free)
+    said = f"{_free(worst) / GIB:.1f} GiB free at {worst}"
+    if _free(worst) < _DISK_NEEDED:
+        return Finding(
+            "disk",
+            "fail",
+            f"{said}; {_DISK_NEEDED // GIB} GiB are needed. Free some, or set HEADWATER_HOME and HEADWATER_CACHE.",
+        )
+    if _free(worst) < _DISK_WANTED:
+        return Finding("disk", "warn", f"{said}; {_DISK_WANTED // GIB} GiB are comfortable.")
+    return Finding("disk", "ok", said)
+
+
+def _free(folder: Path) -> int:
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return shutil.disk_usage(there).free
+
+
+def _ports(profile: Profile) -> Finding:
+    block = {profile.port(name): name for name in PORTS}
+    taken = []
+    for port, owner in listeners(block).items():
+        if owner is None or not _is_mine(owner, profile):
+            taken.append(f"{port} ({block[port]}) by {_describe(owner)}")
+    said = f"{min(block)} to {max(block)}"
+    if taken:
+        return Finding(
+            "ports",
+            "fail",
+            f"Of {said}, taken: {', '.join(taken)}. Stop that program, or set HEADWATER_PORT to another block.",
+        )
+    return Finding("ports", "ok", f"{said} free or used by this box")
+
+
+def _is_mine(process: psutil.Process, profile: Profile) -> bool:
+    try:
+        return process.environ().get(MARK) == str(profile.home)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _describe(process: psutil.Process | None) -> str:
+    if process is None:
+        return "a process of another user"
+    try:
+        home = process.environ().get(MARK)
+        return f"{process.name()} (pid {process.pid}{f', the box in {home}' if home else ''})"
+    except (psutil.Error, OSError):
+        return f"pid {process.pid}"
+
+
+def _limits(_: Profile) -> Finding:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if files < _FILES_NEEDED:
+        return Finding("limits", "fail", f"This user may open {files} files; raise it: `ulimit -n {_FILES_NEEDED}`.")
+    return Finding("limits", "ok", f"{files} open files")
+
+
+def _postgres_user(profile: Profile) -> Finding:
+    try:
+        return Finding("postgres user", "ok", str(chosen_user(profile)))
+    except ConfigError as error:
+        return Finding("postgres user", "fail", str(error))

@@ -1,0 +1,210 @@
+"""Bringing the box up and down: dependency order, as parallel as it allows, "ready" only after a real use."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from headwater.box.processes import end, members
+from headwater.box.programs import programs, tiers
+from headwater.box.supervisor import MARK, Supervisor
+from headwater.errors import ComponentError, HeadwaterError
+from headwater.profile import inherited_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from headwater.box.component import Box, Component
+    from headwater.box.programs import Program
+
+__all__ = ["bring_up", "last_lines", "likely_cause", "take_down"]
+
+_PROBE_PAUSE = 0.3
+_STOP_SECONDS = 30.0
+_LOG_LINES = 20
+
+
+@dataclass
+class _Start:
+    """One `up` in progress, shared by the threads that start its components."""
+
+    box: Box
+    supervisor: Supervisor
+    say: Callable[[str, str], None]
+    ready: dict[str, threading.Event]
+    failed: threading.Event = field(default_factory=threading.Event)
+
+
+def bring_up(
+    box: Box,
+    components: Mapping[str, Component],
+    all_programs: tuple[Program, ...],
+    say: Callable[[str, str], None],
+) -> None:
+    """Start components that do not run, in dependency order, and return when every one is ready.
+
+    Args:
+        box: The box.
+        components: What to start, complete with all it needs.
+        all_programs: Every program that the supervisor shall know.
+        say: Called with a component's name and what happens to it.
+
+    Raises:
+        ComponentError: One did not become ready; those that did stay up.
+    """
+    with FileLock(box.profile.home / "up.lock"):
+        supervisor = Supervisor(box)
+        if not supervisor.running():
+            # Leftovers of a supervisor that was killed would hold ports and data folders.
+            end(members(box.profile.home))
+        supervisor.start(all_programs)
+        start = _Start(box, supervisor, say, {name: threading.Event() for name in components})
+        with ThreadPoolExecutor(max_workers=len(components)) as pool:
+            ordered = [components[name] for tier in tiers(components) for name in tier]
+            futures = [pool.submit(_start_component, start, one) for one in ordered]
+        errors = [error for future in futures if (error := future.exception())]
+        for error in sorted(errors, key=lambda one: isinstance(one, _NotTriedError)):
+            raise error
+
+
+class _NotTriedError(ComponentError):
+    """A component was not started because one that it needs had failed."""
+
+
+def take_down(box: Box, components: Mapping[str, Component], say: Callable[[str, str], None]) -> None:
+    """Stop everything that belongs to the box; afterwards no process of it is left."""
+    supervisor = Supervisor(box)
+    if supervisor.running():
+        for tier in reversed(tiers(components)):
+            wave = programs(components[name] for name in tier)
+            for program in wave:
+                supervisor.stop_program(program)
+            _await_stopped(supervisor, wave)
+            say(", ".join(tier), "stopped")
+        supervisor.shutdown()
+    left = members(box.profile.home)
+    if left:
+        say("box", f"ending {len(left)} processes that stayed behind")
+        end(left)
+
+
+def last_lines(home: Path, file_name: str, count: int = _LOG_LINES) -> list[str]:
+    """Return the last lines of a program's log."""
+    path = home / "logs" / f"{file_name}.log"
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 64 * 1024))
+        return file.read().decode("utf-8", "replace").splitlines()[-count:]
+
+
+def likely_cause(component: Component, lines: list[str]) -> str:
+    """Return the likely cause of a failure, from the component's hints."""
+    text = "\n".join(lines)
+    for hint in component.hints:
+        if re.search(hint.pattern, text):
+            return hint.cause
+    return "not known; the log above is all there is."
+
+
+def _start_component(start: _Start, component: Component) -> None:
+    try:
+        _await_needs(start, component)
+        roles = programs([component])
+        if not all(_is_up(start, program) and _works(start.box, program) for program in roles):
+            _start_roles(start, component, roles)
+        start.ready[component.name].set()
+    except BaseException:
+        start.failed.set()
+        raise
+
+
+def _start_roles(start: _Start, component: Component, roles: tuple[Program, ...]) -> None:
+    began = time.monotonic()
+    start.say(component.name, "migrating")
+    _migrate(start.box, component)
+    start.say(component.name, "starting")
+    for program in roles:
+        start.supervisor.start_program(program)
+    for program in roles:
+        _await_ready(start, program, began)
+    start.say(component.name, f"ready after {time.monotonic() - began:.1f} s")
+
+
+def _await_needs(start: _Start, component: Component) -> None:
+    missing = [name for name in component.needs if name in start.ready and not start.ready[name].is_set()]
+    if missing:
+        start.say(component.name, f"waits for {', '.join(missing)}")
+    for name in missing:
+        while not start.ready[name].wait(0.1):
+            if start.failed.is_set():
+                raise _NotTriedError(f"{component.name} was not started, because {name} is not ready.")
+
+
+def _is_up(start: _Start, program: Program) -> bool:
+    return start.supervisor.state(program).state == "RUNNING"
+
+
+def _works(box: Box, program: Program) -> bool:
+    try:
+        program.component.probe(box, program.role)
+    except HeadwaterError:
+        return False
+    return True
+
+
+def _migrate(box: Box, component: Component) -> None:
+    """Run `headwater migrate`, the same command that a container runs, with its output in the logs."""
+    log = box.profile.home / "logs" / f"{component.name}-migrate.log"
+    env = inherited_env(**box.profile.environment(), **{MARK: str(box.profile.home)})
+    with log.open("wb") as file:
+        argv = [sys.executable, "-m", "headwater", "migrate", component.name]
+        done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
+    if done.returncode:
+        raise _failure(box, component, "its migration", f"{component.name}-migrate", f"exit code {done.returncode}")
+
+
+def _await_ready(start: _Start, program: Program, began: float) -> None:
+    limit = float(start.box.profile.setting("HEADWATER_START_TIMEOUT"))
+    told = time.monotonic()
+    while True:
+        state = start.supervisor.state(program)
+        why = state.why or f"it is {state.state}"
+        if state.state in {"RUNNING", "STARTING"}:
+            try:
+                program.component.probe(start.box, program.role)
+            except HeadwaterError as error:
+                why = str(error)
+            else:
+                return
+        if state.state in {"FATAL", "STOPPED"} or time.monotonic() - began > limit:
+            raise _failure(start.box, program.component, f"{program.name}'s probe", program.file_name, why)
+        if time.monotonic() - told > 10:  # noqa: PLR2004 - a line every ten seconds shows that it is alive
+            told = time.monotonic()
+            start.say(program.name, f"not ready yet: {why}")
+        time.sleep(_PROBE_PAUSE)
+
+
+def _failure(box: Box, component: Component, what: str, file_name: str, why: str) -> ComponentError:
+    lines = last_lines(box.profile.home, file_name)
+    log = "\n".join(f"  | {line}" for line in lines) or "  | (its log is empty)"
+    return ComponentError(
+        f"{component.name} did not become ready: {what} failed ({why}).\nThe last lines of {file_name}.log:\n{log}\n"
+        f"Likely cause: {likely_cause(component, lines)}",
+    )
+
+
+def _await_stopped(supervisor: Supervisor, wave: tuple[Program, ...]) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    going = {"RUNNING", "STARTING", "STOPPING", "BACKOFF"}
+    while time.monotonic() < deadline and any(supervisor.state(one).state in going for one in wave):
+        time.sleep(0.1)

@@ -1,0 +1,210 @@
+"""Commands for the box."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from filelock import FileLock
+
+from headwater.box.component import Box
+from headwater.box.components import all_components
+from headwater.box.credentials import LOGINS, ensure_credentials
+from headwater.box.programs import find, programs, with_needs
+from headwater.cli.output import as_env, as_json, as_table, output_option
+from headwater.errors import ConfigError
+from headwater.profile import SETTINGS, Profile, inherited_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headwater.box.programs import Program
+
+_MIB = 1024**2
+
+
+def _selected(names: tuple[str, ...]) -> tuple[Program, ...]:
+    components = all_components()
+    every = programs(components.values())
+    chosen = tuple(one for one in every if not names or {one.name, one.component.name} & set(names))
+    for name in names:
+        if not any(name in {one.name, one.component.name} for one in every):
+            find(components, name)  # refuses it, naming what there is
+    return chosen
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[COMPONENT]...")
+def up(names: tuple[str, ...]) -> None:
+    """Start the box, or some components with all they need, and return when they are ready."""
+    from headwater.box.doctor import examine  # noqa: PLC0415
+    from headwater.box.fetch import fetch  # noqa: PLC0415
+    from headwater.box.lifecycle import bring_up  # noqa: PLC0415
+    from headwater.cli.fetch import fetch_settings  # noqa: PLC0415
+
+    began = time.monotonic()
+    profile = Profile.load()
+    components = all_components()
+    wanted = with_needs(components, names or components)
+    bad = [finding for finding in examine(profile) if finding.level != "ok"]
+    for finding in bad:
+        click.echo(f"{finding.level}: {finding.subject}: {finding.sentence}", err=True)
+    if any(finding.level == "fail" for finding in bad):
+        raise ConfigError("This machine is not ready for the box; see above, or run `headwater doctor`.")
+    fetch(fetch_settings(profile), {name for one in wanted.values() for name in one.runtimes})
+    ensure_credentials(profile.home)
+    bring_up(Box(profile), wanted, programs(components.values()), _teller(began))
+    click.echo(f"The box is ready after {time.monotonic() - began:.1f} s.")
+
+
+@click.command()
+def down() -> None:
+    """Stop the box; afterwards no process of it is left."""
+    from headwater.box.lifecycle import take_down  # noqa: PLC0415
+
+    take_down(Box(Profile.load()), all_components(), _teller(time.monotonic()))
+    click.echo("The box is down.")
+
+
+@click.command()
+@output_option("table", "json", "env")
+def status(output: str) -> None:
+    """Show every process of the box, each probed just now."""
+    from headwater.box.status import statuses  # noqa: PLC0415
+
+    rows = [asdict(one) for one in statuses(Box(Profile.load()), programs(all_components().values()))]
+    if output == "json":
+        click.echo(as_json(rows))
+    elif output == "env":
+        click.echo(
+            as_env(
+                {f"HEADWATER_{_variable(row['name'])}_READY": str(row["ready"]).lower() for row in rows}
+                | {f"HEADWATER_{_variable(row['name'])}_URL": row["url"] for row in rows if row["url"]}
+            )
+        )
+    else:
+        for row in rows:
+            row["rss"] = f"{row.pop('rss_bytes') / _MIB:.0f} MiB"
+            row["uptime"] = f"{row.pop('uptime_seconds')} s"
+            row["problem"] = str(row.pop("problem")).splitlines()[0][:70] if row["problem"] else ""
+        click.echo(as_table(rows))
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[COMPONENT[:ROLE]]...")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on with new lines until interrupted.")
+@click.option("-n", "--lines", default=50, show_default=True, help="Last lines of each.")
+def logs(names: tuple[str, ...], following: bool, lines: int) -> None:  # noqa: FBT001 - click passes flags by position
+    """Show the components' logs."""
+    from headwater.box.logs import follow, recent  # noqa: PLC0415
+
+    home = Profile.load().home
+    chosen = _selected(names)
+    for name, line in recent(home, chosen, lines):
+        click.echo(f"{name} | {line}" if len(chosen) > 1 else line)
+    if following:
+        for name, line in follow(home, chosen):
+            click.echo(f"{name} | {line}" if len(chosen) > 1 else line)
+
+
+@click.command()
+@output_option("table", "json")
+def doctor(output: str) -> None:
+    """Say whether this machine is fit for the box."""
+    from headwater.box.doctor import examine  # noqa: PLC0415
+
+    findings = [asdict(one) for one in examine(Profile.load())]
+    click.echo(as_json(findings) if output == "json" else as_table(findings))
+    if any(one["level"] == "fail" for one in findings):
+        raise ConfigError("This machine is not ready for the box; see above.")
+
+
+@click.command()
+@output_option("table", "json", "env")
+def credentials(output: str) -> None:
+    """Show every login of the box; they are kept in credentials.json in the box's home."""
+    from headwater.box.clients import client_variables  # noqa: PLC0415
+
+    profile = Profile.load()
+    logins = profile.credentials
+    if output == "env":
+        click.echo(as_env(client_variables(profile)))
+        return
+    rows = [
+        {"login": login, "user": logins.user(login), "password": logins.password(login), "opens": opens}
+        for login, (_, opens) in LOGINS.items()
+    ]
+    click.echo(as_json(rows) if output == "json" else as_table(rows))
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def destroy(yes: bool) -> None:  # noqa: FBT001
+    """Stop the box and delete it with all its data; fetched runtimes stay in the cache."""
+    from headwater.box.lifecycle import take_down  # noqa: PLC0415
+
+    profile = Profile.load()
+    if not (profile.home / "credentials.json").exists():
+        raise ConfigError(f"There is no box in {profile.home}; nothing was deleted.")
+    if not yes:
+        click.confirm(f"Delete the box in {profile.home} with all its tables, runs and dashboards?", abort=True)
+    take_down(Box(profile), all_components(), _teller(time.monotonic()))
+    shutil.rmtree(profile.home)
+    click.echo(f"{profile.home} is deleted.")
+
+
+@click.command()
+@click.argument("name", metavar="COMPONENT[:ROLE]")
+def run(name: str) -> None:
+    """Render a component's configuration and become its process."""
+    profile = Profile.load()
+    ensure_credentials(profile.home)
+    program = find(all_components(), name)
+    command = program.component.command(Box(profile), program.role)
+    os.chdir(command.cwd or profile.home)
+    if command.become is not None:
+        command.become()
+    os.execve(command.argv[0], list(command.argv), inherited_env(**command.env))  # noqa: S606 - no shell is wanted
+
+
+@click.command()
+@click.argument("name", metavar="COMPONENT")
+def migrate(name: str) -> None:
+    """Bring a component's state to this version; a second time changes nothing."""
+    profile = Profile.load()
+    ensure_credentials(profile.home)
+    component = with_needs(all_components(), [name])[name]
+    with FileLock(profile.home / f"migrate-{component.name}.lock"):
+        component.migrate(Box(profile))
+
+
+@click.command()
+@output_option("table", "json")
+def settings(output: str) -> None:
+    """List the settings (environment variables) and what they are now."""
+    profile = Profile.load()
+    shown = {
+        "HEADWATER_HOME": str(profile.home),
+        "HEADWATER_CACHE": str(profile.cache),
+        "HEADWATER_PROJECT": str(profile.project),
+    }
+    rows = [
+        {"setting": one.name, "value": shown.get(one.name, profile.setting(one.name)), "what": one.help}
+        for one in SETTINGS
+    ]
+    click.echo(as_json(rows) if output == "json" else as_table(rows))
+
+
+def _teller(began: float) -> Callable[[str, str], None]:
+    def tell(name: str, what: str) -> None:
+        click.echo(f"[{time.monotonic() - began:6.1f} s] {name:<11} {what}")
+
+    return tell
+
+
+def _variable(name: str) -> str:
+    return name.replace(":", "_").replace("-", "_").upper()

@@ -1,0 +1,89 @@
+"""The one shared box of the tests: real services, small data, its own home and ports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from headwater.profile import SETTINGS, Profile
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PROJECT = """\
+[project]
+name = "loans"
+definitions = ["headwater_assets.loans"]
+"""
+
+
+def _user_settings() -> dict[str, str]:
+    """Return the settings of the machine that tests keep: the cache and the mirrors."""
+    kept = ("HEADWATER_CACHE", "HEADWATER_PYPI_MIRROR", "HEADWATER_MAVEN_MIRROR", "HEADWATER_GO_MIRROR")
+    return {name: os.environ[name] for name in kept if name in os.environ}  # noqa: TID251
+
+
+KEPT = _user_settings()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_user():
+    """Tests see no HEADWATER_* variable of the person who runs them, but for cache and mirrors."""
+    removed = {one.name: os.environ.pop(one.name) for one in SETTINGS if one.name in os.environ}  # noqa: TID251
+    os.environ.update(KEPT)  # noqa: TID251
+    yield
+    os.environ.update(removed)  # noqa: TID251
+
+
+def headwater(
+    profile: Profile, *arguments: str, timeout: float = 600, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line against a box as a user would."""
+    env = {**os.environ, **profile.environment()}  # noqa: TID251
+    done = subprocess.run(
+        [sys.executable, "-m", "headwater", *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    if check and done.returncode:
+        raise AssertionError(
+            f"headwater {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
+    return done
+
+
+@pytest.fixture(scope="session")
+def box() -> Profile:
+    """A running box with the loans project and no data; stopped at the end, on failure too.
+
+    KEEP_BOX=1 leaves it running and uses it again, for quick rounds while developing.
+    """
+    keep = bool(os.environ.get("KEEP_BOX"))  # noqa: TID251
+    root = REPOSITORY / ".headwater-test"
+    profile = _profile(root)
+    if not keep:
+        headwater(profile, "down", check=False)
+        shutil.rmtree(root, ignore_errors=True)
+    (root / "project").mkdir(parents=True, exist_ok=True)
+    (root / "project" / "headwater.toml").write_text(PROJECT, encoding="utf-8")
+    profile = _profile(root)
+    try:
+        headwater(profile, "up")
+        yield profile
+    finally:
+        if not keep:
+            headwater(profile, "down", check=False)
+
+
+def _profile(root: Path) -> Profile:
+    return Profile.load(
+        HEADWATER_PROJECT=str(root / "project") if (root / "project").is_dir() else str(REPOSITORY),
+        HEADWATER_HOME=str(root / "home"),
+        HEADWATER_PORT="17700",
+        HEADWATER_LEASE="10",
+    )
