@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("headwater.cli.box:doctor", "Say whether this machine is fit for the box."),
     "credentials": ("headwater.cli.box:credentials", "Show every login of the box."),
     "destroy": ("headwater.cli.box:destroy", "Delete the box with all its data."),
+    "tour": ("headwater.cli.tour:tour", "Show each address, the credentials and three things to try."),
     "sql": ("headwater.cli.sql:sql", "Run SQL on Trino or Spark."),
     "run": ("headwater.cli.box:run", "Become one component's process."),
     "migrate": ("headwater.cli.box:migrate", "Bring one component's state to this version."),

@@ -15,7 +15,7 @@ from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.credentials import LOGINS, ensure_credentials
 from headwater.box.programs import find, programs, with_needs
-from headwater.cli.output import as_env, as_json, as_table, output_option
+from headwater.cli.output import as_env, as_json, objects_as_table, output_option
 from headwater.errors import ConfigError
 from headwater.profile import SETTINGS, Profile, inherited_env
 
@@ -91,7 +91,7 @@ def status(output: str) -> None:
             row["rss"] = f"{row.pop('rss_bytes') / _MIB:.0f} MiB"
             row["uptime"] = f"{row.pop('uptime_seconds')} s"
             row["problem"] = str(row.pop("problem")).splitlines()[0][:70] if row["problem"] else ""
-        click.echo(as_table(rows))
+        click.echo(objects_as_table(rows))
 
 
 @click.command()
@@ -118,7 +118,7 @@ def doctor(output: str) -> None:
     from headwater.box.doctor import examine  # noqa: PLC0415
 
     findings = [asdict(one) for one in examine(Profile.load())]
-    click.echo(as_json(findings) if output == "json" else as_table(findings))
+    click.echo(as_json(findings) if output == "json" else objects_as_table(findings))
     if any(one["level"] == "fail" for one in findings):
         raise ConfigError("This machine is not ready for the box; see above.")
 
@@ -138,7 +138,7 @@ def credentials(output: str) -> None:
         {"login": login, "user": logins.user(login), "password": logins.password(login), "opens": opens}
         for login, (_, opens) in LOGINS.items()
     ]
-    click.echo(as_json(rows) if output == "json" else as_table(rows))
+    click.echo(as_json(rows) if output == "json" else objects_as_table(rows))
 
 
 @click.command()
@@ -196,7 +196,7 @@ def settings(output: str) -> None:
         {"setting": one.name, "value": shown.get(one.name, profile.setting(one.name)), "what": one.help}
         for one in SETTINGS
     ]
-    click.echo(as_json(rows) if output == "json" else as_table(rows))
+    click.echo(as_json(rows) if output == "json" else objects_as_table(rows))
 
 
 def _teller(began: float) -> Callable[[str, str], None]:

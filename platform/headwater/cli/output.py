@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["as_env", "as_json", "as_table", "output_option"]
+__all__ = ["as_env", "as_json", "as_table", "objects_as_table", "output_option"]
 
 
 def output_option(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -26,16 +26,17 @@ def output_option(*formats: str) -> Callable[[Callable[..., Any]], Callable[...,
     )
 
 
-def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as aligned columns under a header; empty text for no rows."""
-    if not rows:
-        return ""
-    names = list(rows[0])
-    cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
+def as_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as aligned columns under a header."""
+    cells = [list(names), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(line[at]) for line in cells) for at in range(len(names))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def objects_as_table(objects: Sequence[Mapping[str, Any]]) -> str:
+    """Return objects with the same keys as aligned columns; empty text for none."""
+    return as_table(list(objects[0]), [list(one.values()) for one in objects]) if objects else ""
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -64,7 +64,7 @@ def _read(source: Path | None) -> str:
 def _statements(text: str) -> list[str]:
     """Split at semicolons outside of quotes and comments."""
     from sqlglot.errors import TokenError  # noqa: PLC0415
-    from sqlglot.tokens import Tokenizer, TokenType  # noqa: PLC0415
+    from sqlglot import Tokenizer, TokenType  # noqa: PLC0415
 
     try:
         tokens = Tokenizer().tokenize(text)
@@ -91,7 +91,7 @@ def _write(rows: pa.Table, output: str) -> None:
 
 def _write_table(rows: pa.Table) -> None:
     if rows.num_columns:
-        click.echo(as_table(rows.to_pylist()) or "  ".join(rows.column_names))
+        click.echo(as_table(rows.column_names, _tuples(rows)))
         click.echo(f"({rows.num_rows} row{'' if rows.num_rows == 1 else 's'})", err=True)
 
 
@@ -105,8 +105,13 @@ def _write_csv(rows: pa.Table) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows.column_names)
-    writer.writerows(tuple(row.values()) for row in rows.to_pylist())
+    writer.writerows(_tuples(rows))
     click.echo(text.getvalue(), nl=False)
+
+
+def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
+    """Return the rows by position: two columns may bear one name."""
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 def _write_parquet(rows: pa.Table) -> None:
@@ -117,7 +122,7 @@ def _write_parquet(rows: pa.Table) -> None:
     click.get_binary_stream("stdout").write(whole.getvalue())
 
 
-_WRITERS: Mapping[str, Callable[[Any], None]] = {
+_WRITERS: Mapping[str, Callable[[pa.Table], None]] = {
     "table": _write_table,
     "json": _write_json,
     "csv": _write_csv,

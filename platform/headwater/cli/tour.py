@@ -1,0 +1,30 @@
+"""The ``tour`` command: where everything is, and three things to try."""
+
+from __future__ import annotations
+
+import click
+
+from headwater.box.component import Box
+from headwater.box.components import all_components
+from headwater.box.programs import programs
+from headwater.profile import Profile
+
+_TRIES = (
+    ('headwater sql "select * from curated.loan_vintage order by vintage, loan_age limit 12"', "how each year's loans age"),
+    ('headwater sql --engine spark "select count(*) from curated.loan_vintage"', "the same name in Spark"),
+    ("headwater status", "what runs, and what it takes"),
+)
+
+
+@click.command()
+def tour() -> None:
+    """Show each address, where the credentials are, and three things to try."""
+    profile = Profile.load()
+    box = Box(profile)
+    rows = [(one.name, url) for one in programs(all_components().values()) if (url := one.component.url(box, one.role))]
+    lines = ["", "Headwater is ready.", ""]
+    lines += [f"  {name:<18} {url}" for name, url in rows]
+    lines += ["", f"  credentials        {profile.home / 'credentials.json'} (shown by `headwater credentials`)", ""]
+    lines += ["Three things to try (with .venv/bin on your PATH):", ""]
+    lines += [line for command, what in _TRIES for line in (f"  # {what}", f"  {command}", "")]
+    click.echo("\n".join(lines).rstrip())
