@@ -14,7 +14,7 @@ from headwater.box.runtimes import Runtimes
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from headwater.profile import Profile
 
@@ -32,11 +32,13 @@ class Command:
         argv: Program (absolute path) and arguments; never a secret.
         env: The process's additional environment; secrets only where the program takes them no other way.
         cwd: Its working folder.
+        become: Called right before the process is replaced, in its only thread; changes the user where that is needed.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: Path | None = None
+    become: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
