@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -20,8 +21,13 @@ ZONES: tuple[Zone, ...] = ("raw", "partitioned", "curated")
 Body = Callable[..., Any]
 
 # The primitive types that Iceberg v2, Spark, Trino and Athena all hold without loss.
-_TYPE = re.compile(r"^(boolean|int|long|float|double|string|date|timestamp|timestamptz|binary|decimal\(\d{1,2},\d{1,2}\))$")
+_TYPE = re.compile(
+    r"^(boolean|int|long|float|double|string|date|timestamp|timestamptz|binary|decimal\(\d{1,2},\d{1,2}\))$"
+)
 _IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]{0,99}$")
+# Leaves room for "__rejected" and "__stage_<token>" within the metastore's 128 characters.
+_MAX_TABLE_NAME = 90
+_OWNER = re.compile(r"^(team:[^\s@]+|[^\s@:]+@[^\s@]+)$")
 # Names that the write path keeps for itself: rejects and stages of a table.
 _RESERVED = re.compile(r"__(rejected|stage_)|__$|^__")
 
@@ -48,10 +54,10 @@ class TableName:
         zone, _, name = text.partition(".")
         if zone not in ZONES:
             raise DefinitionError(f"Table {text!r} is in no zone; its name must begin with one of {', '.join(ZONES)}.")
-        if not _IDENTIFIER.match(name) or _RESERVED.search(name):
+        if not _IDENTIFIER.match(name) or _RESERVED.search(name) or len(name) > _MAX_TABLE_NAME:
             raise DefinitionError(
                 f"Table name {text!r} is not usable; after the zone use lower-case letters, digits and single "
-                "underscores, beginning with a letter.",
+                f"underscores, beginning with a letter, {_MAX_TABLE_NAME} at most.",
             )
         return cls(zone, name)
 
@@ -85,6 +91,17 @@ class Check:
         """The columns that the check reads."""
         raise NotImplementedError
 
+    @property
+    def promise(self) -> str:
+        """What holds when the check passes, in words."""
+        return self.name
+
+    def problems(self, table: Table) -> Iterator[str]:
+        """Yield what makes the check impossible on a table, as sentences for whoever declares it."""
+        for name in self.columns:
+            if name not in table.types:
+                yield f"check {self.name!r} reads {name!r}, which is not one of its columns."
+
 
 @dataclass(frozen=True)
 class Column:
@@ -106,7 +123,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if not _IDENTIFIER.match(self.name):
-            raise DefinitionError(f"Column name {self.name!r} is not usable; use lower-case letters, digits and underscores.")
+            raise DefinitionError(
+                f"Column name {self.name!r} is not usable; use lower-case letters, digits and underscores."
+            )
         if not _TYPE.match(self.type):
             raise DefinitionError(f"Column {self.name} has the unknown type {self.type!r}; see headwater.table.Column.")
 
@@ -177,9 +196,11 @@ class DelimitedFiles:
     variants: tuple[tuple[str, ...], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
     """One table: columns, partitioning, checks, owner, docs, upstreams and how its rows are made.
+
+    Two tables are equal when their names are: a name exists once.
 
     Args:
         name: ``zone.name``.
@@ -188,7 +209,8 @@ class Table:
         columns: In order.
         upstreams: The tables that the body reads, in the order of its arguments.
         body: One SELECT in Trino's dialect, or a function of Spark DataFrames (one per upstream) that returns one.
-        files: For the raw zone, in place of a body.
+        files: For the raw zone, in place of a body. Every column of such a table is ``string``, the text of its field,
+            and the partition column is one more, beside the declared ones.
         engine: ``spark`` or ``trino``; SQL runs on either, a function on Spark.
         partitioning: None for a table that is replaced whole.
         checks: Run on the staged rows before they are published.
@@ -218,6 +240,14 @@ class Table:
     def __post_init__(self) -> None:
         for problem in _problems(self):
             raise DefinitionError(f"Table {self.name}: {problem}")
+        if isinstance(self.body, str):
+            _check_sql(self, self.body)
+
+    def __eq__(self, other: object) -> bool:
+        return self.name == other.name if isinstance(other, Table) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     @cached_property
     def id(self) -> TableName:
@@ -245,43 +275,107 @@ class Table:
         """The columns' names, in order."""
         return tuple(column.name for column in self.columns)
 
+    @cached_property
+    def types(self) -> Mapping[str, str]:
+        """The type of every column that a query can read, by name; in a raw table the partition column comes last."""
+        types = {column.name: column.type for column in self.columns}
+        if self.zone == "raw" and self.partitioning is not None:
+            types[self.partitioning.column] = self.partitioning.type
+        return types
+
     def __str__(self) -> str:
         """Return ``zone.name``."""
         return self.name
 
 
-def _problems(table: Table) -> list[str]:
+def _problems(table: Table) -> Iterator[str]:
     zone = table.id.zone
     names = table.column_names
-    found = [f"column {name!r} is declared twice." for name in sorted({n for n in names if names.count(n) > 1})]
     if not names:
-        found.append("it has no columns.")
-    if zone == "raw" and (table.files is None or table.body is not None):
-        found.append("a raw table has files and no body.")
-    if zone != "raw" and (table.files is not None or table.body is None):
-        found.append("only a raw table has files; give it a body (SQL text or a function of DataFrames).")
-    if callable(table.body) and table.engine != "spark":
-        found.append("a function body needs engine='spark'.")
-    if table.rejects and (not callable(table.body) or not any(up.zone == "raw" for up in table.upstreams)):
-        found.append("rejects=True needs a function body and a raw upstream, whose lines it can reject.")
-    return [*found, *_partition_problems(table), *_check_problems(table)]
-
-
-def _partition_problems(table: Table) -> list[str]:
-    cut = table.partitioning
-    if cut is None or table.zone == "raw":
-        return []
-    if cut.column not in table.column_names:
-        return [f"it is partitioned by {cut.column!r}, which is not one of its columns."]
-    if table.column(cut.column).type != cut.type:
-        return [f"partition column {cut.column!r} must be {cut.type} to be cut by {cut.by}."]
-    return []
-
-
-def _check_problems(table: Table) -> list[str]:
-    names = [check.name for check in table.checks]
-    found = [f"check {name!r} is declared twice." for name in sorted({n for n in names if names.count(n) > 1})]
+        yield "it has no columns."
+    yield from (f"column {name!r} is declared twice." for name in _twice(names))
+    if not _OWNER.match(table.owner):
+        yield f"its owner is {table.owner!r}; give an e-mail address or team:name."
+    if not table.doc.strip():
+        yield "it has no doc; say what one row is."
+    if table.fresh_within_hours is not None and table.fresh_within_hours <= 0:
+        yield f"fresh_within_hours is {table.fresh_within_hours}; give hours above 0."
+    yield from _raw_problems(table) if zone == "raw" else _body_problems(table)
+    yield from (f"check {name!r} is declared twice." for name in _twice([check.name for check in table.checks]))
     for check in table.checks:
-        unknown = [name for name in check.columns if name not in table.column_names]
-        found += [f"check {check.name!r} reads {name!r}, which is not one of its columns." for name in unknown]
-    return found
+        yield from check.problems(table)
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def _raw_problems(table: Table) -> Iterator[str]:
+    if table.files is None or table.body is not None or table.upstreams:
+        yield "a raw table has files, and neither a body nor upstreams."
+        return
+    for column in table.columns:
+        if column.type != "string":
+            yield (
+                f"column {column.name!r} is {column.type}, but a raw table keeps its files' text: declare it string "
+                "and give it its type in the table that reads this one."
+            )
+    cut = table.partitioning
+    if cut is not None and cut.column in table.column_names:
+        yield f"partition column {cut.column!r} comes from where a file lies; take it out of the columns."
+    yield from _file_problems(table.files, table)
+
+
+def _file_problems(files: DelimitedFiles, table: Table) -> Iterator[str]:
+    if len(files.delimiter) != 1 or files.delimiter in "\r\n":
+        yield f"its delimiter is {files.delimiter!r}; give one character."
+    try:
+        groups = re.compile(files.pattern).groupindex
+    except re.error as error:
+        yield f"its file pattern {files.pattern!r} is no regular expression: {error}."
+        return
+    if table.partitioning is not None and "key" not in groups:
+        yield f"its file pattern {files.pattern!r} has no group (?P<key>...), which names a file's partition."
+    for variant in files.variants:
+        yield from (
+            f"a file variant names {name!r}, which is not one of its columns."
+            for name in variant
+            if name not in table.column_names
+        )
+        if len(variant) == len(table.columns):
+            yield f"a file variant has {len(variant)} fields, as many as the table; it could not be told apart."
+    if _twice([str(len(variant)) for variant in files.variants]):
+        yield "two file variants have the same number of fields; they could not be told apart."
+
+
+def _body_problems(table: Table) -> Iterator[str]:
+    if table.files is not None or table.body is None:
+        yield "only a raw table has files; give it a body (SQL text or a function of DataFrames)."
+    if callable(table.body) and table.engine != "spark":
+        yield "a function body needs engine='spark'."
+    if table.rejects and (not callable(table.body) or not any(up.zone == "raw" for up in table.upstreams)):
+        yield "rejects=True needs a function body and a raw upstream, whose lines it can reject."
+    for name in _twice([upstream.name for upstream in table.upstreams]):
+        yield f"upstream {name} is declared twice."
+    if table in table.upstreams:
+        yield "it is its own upstream."
+    cut = table.partitioning
+    if cut is not None and cut.column not in table.column_names:
+        yield f"it is partitioned by {cut.column!r}, which is not one of its columns."
+    elif cut is not None and table.column(cut.column).type != cut.type:
+        yield f"partition column {cut.column!r} must be {cut.type} to be cut by {cut.by}."
+
+
+def _check_sql(table: Table, sql: str) -> None:
+    from headwater import _select, _source  # noqa: PLC0415 - sqlglot is only for tables with SQL
+
+    try:
+        _select.validate(
+            sql,
+            upstreams={upstream.name: upstream.types for upstream in table.upstreams},
+            output={column.name: column.type for column in table.columns},
+            engine=table.engine,
+        )
+    except _select.SelectError as error:
+        place = _source.place_of(sql, error.line, sys._getframe())  # noqa: SLF001 - who declared the table
+        raise DefinitionError(f"Table {table.name}: {error.sentence(place)}") from error

@@ -1,0 +1,108 @@
+"""How the engines' SQL differs, as data: type names, quoting, what a dialect lacks. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DIALECTS", "Dialect", "dialect_named", "identifier"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """One engine's SQL.
+
+    Args:
+        name: ``trino``, ``spark`` or ``athena``.
+        quote: The character around identifiers.
+        types: Type name in a query, by the head of a column's type (``decimal`` keeps its precision and scale).
+        ddl_types: The same in CREATE TABLE, where it differs.
+        missing_functions: Functions of Trino that the engine lacks, with what to write instead.
+        missing_constructs: Constructs that it lacks, by sqlglot's class name, with their SQL name.
+    """
+
+    name: str
+    types: Mapping[str, str]
+    quote: str = '"'
+    ddl_types: Mapping[str, str] = field(default_factory=dict)
+    missing_functions: Mapping[str, str] = field(default_factory=dict)
+    missing_constructs: Mapping[str, str] = field(default_factory=dict)
+
+    def type_name(self, column_type: str, *, ddl: bool = False) -> str:
+        """Return the engine's name of a column type, e.g. ``bigint`` for ``long``."""
+        head, bracket, rest = column_type.partition("(")
+        names = {**self.types, **self.ddl_types} if ddl else self.types
+        return f"{names[head]}{bracket}{rest}"
+
+
+_TRINO_TYPES = {
+    "boolean": "BOOLEAN",
+    "int": "INTEGER",
+    "long": "BIGINT",
+    "float": "REAL",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP(6)",
+    "timestamptz": "TIMESTAMP(6) WITH TIME ZONE",
+    "binary": "VARBINARY",
+    "decimal": "DECIMAL",
+}
+
+_SPARK_TYPES = {
+    **_TRINO_TYPES,
+    "int": "INT",
+    "float": "FLOAT",
+    "string": "STRING",
+    "timestamp": "TIMESTAMP_NTZ",
+    "timestamptz": "TIMESTAMP",
+    "binary": "BINARY",
+}
+
+# Athena creates tables with Hive's type names and queries them with Trino's.
+_ATHENA_DDL_TYPES = {"int": "INT", "float": "FLOAT", "string": "STRING", "timestamp": "TIMESTAMP", "binary": "BINARY"}
+
+# Athena's engine version 3 branched off Trino; these came to Trino later or were never taken over.
+_ATHENA_LACKS = {
+    "json_table": "json_extract and UNNEST",
+    "array_first": "element_at(x, 1)",
+    "array_last": "element_at(x, -1)",
+    "cosine_distance": "cosine_similarity",
+    "dot_product": "reduce over zip_with",
+    "euclidean_distance": "sqrt over reduce and zip_with",
+    "to_base32": "to_base64",
+    "from_base32": "from_base64",
+    "sequence_table": "UNNEST(sequence(...))",
+}
+
+TRINO = Dialect(name="trino", types=MappingProxyType(_TRINO_TYPES))
+SPARK = Dialect(name="spark", quote="`", types=MappingProxyType(_SPARK_TYPES))
+ATHENA = Dialect(
+    name="athena",
+    types=MappingProxyType(_TRINO_TYPES),
+    ddl_types=MappingProxyType(_ATHENA_DDL_TYPES),
+    missing_functions=MappingProxyType(_ATHENA_LACKS),
+    missing_constructs=MappingProxyType({"JSONTable": "JSON_TABLE"}),
+)
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({entry.name: entry for entry in (TRINO, SPARK, ATHENA)})
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return a dialect by name.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name not in DIALECTS:
+        raise ValueError(f"There is no SQL dialect {name!r}; there are {', '.join(DIALECTS)}.")
+    return DIALECTS[name]
+
+
+def identifier(name: str) -> str:
+    """Return a name quoted for Trino, the dialect that all SQL is first written in."""
+    return '"' + name.replace('"', '""') + '"'
