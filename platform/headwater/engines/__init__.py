@@ -1,0 +1,1 @@
+"""The engines that Headwater can compute with."""

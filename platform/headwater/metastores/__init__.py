@@ -1,0 +1,1 @@
+"""The metastores that Headwater can keep its tables in."""

@@ -1,0 +1,127 @@
+"""Spark, through Spark Connect: the engine of heavy work and of bodies that are functions."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headwater.dialects import SPARK, Dialect
+from headwater.engines.base import Engine, StageJob, insert_statement, pointed
+from headwater.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+__all__ = ["SparkEngine"]
+
+_SETTINGS = {
+    # A cast that fails must fail.
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    # Two scans of the same files must cut them alike, also when executors came or went between them.
+    "spark.sql.files.minPartitionNum": "8",
+}
+# What the server says when it no longer knows the session, e.g. after its restart.
+_SESSION_LOST = ("SESSION_CLOSED", "SESSION_CHANGED", "SESSION_NOT_FOUND", "UNAVAILABLE", "failed to connect")
+
+_sessions: dict[str, Any] = {}
+_sessions_lock = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkEngine(Engine):
+    """A Spark Connect server; every process keeps one session on it.
+
+    Args:
+        host: Where it listens.
+        port: Where it listens.
+        token: What it lets clients in with; empty for none.
+    """
+
+    host: str
+    port: int
+    token: str
+
+    @property
+    def dialect(self) -> Dialect:
+        """Spark's own."""
+        return SPARK
+
+    def arrow(self, sql: str) -> pa.Table:
+        """Run one statement."""
+        statement = sql.strip().removesuffix(";")
+        with self._session(statement) as session:
+            frame = session.sql(statement)
+            return frame.toArrow()
+
+    def stage(self, job: StageJob) -> None:
+        """Insert the SQL body's rows, or call the function and append what it returns."""
+        if isinstance(job.table.body, str):
+            self.arrow(insert_statement(job, self.dialect.name))
+            return
+        from headwater.engines._function_body import append  # noqa: PLC0415 - only where pyspark is needed
+
+        with self._session("") as session:
+            append(session, job)
+
+    @contextmanager
+    def _session(self, sql: str) -> Iterator[Any]:
+        from pyspark.errors import PySparkException  # noqa: PLC0415 - slow to import
+
+        try:
+            yield self._connected()
+        except PySparkException as error:
+            if any(mark in str(error) for mark in _SESSION_LOST):
+                self._forget()
+                raise QueryError(
+                    f"Spark at {self.host}:{self.port} does not answer or was restarted: {_first_line(str(error))} "
+                    "See `headwater status`, then run it again.",
+                ) from error
+            raise QueryError(_sentence(error, sql)) from error
+
+    def _connected(self) -> Any:
+        with _sessions_lock:
+            session = _sessions.get(self._url)
+            if session is None or session.is_stopped:
+                session = _sessions[self._url] = _connect(self._url)
+        return session
+
+    def _forget(self) -> None:
+        with _sessions_lock:
+            _sessions.pop(self._url, None)
+
+    @property
+    def _url(self) -> str:
+        # Only to this very name does the client send a token without TLS.
+        host = "localhost" if self.host == "127.0.0.1" else self.host
+        token = f";token={self.token}" if self.token else ""
+        return f"sc://{host}:{self.port}/{token}"
+
+
+def _connect(url: str) -> Any:
+    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
+
+    builder = SparkSession.builder.remote(url)
+    for name, value in _SETTINGS.items():
+        builder = builder.config(name, value)
+    return builder.create()
+
+
+def _sentence(error: Any, sql: str) -> str:
+    said = _first_line(str(error.getMessage() if hasattr(error, "getMessage") else error))
+    for context in error.getQueryContext() if hasattr(error, "getQueryContext") else ():
+        if context.contextType().name == "SQL" and sql:
+            before = sql[: context.startIndex()]
+            line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+            return f"Spark refused line {line}, column {column}: {said}\n{pointed(sql, line, column)}".rstrip()
+        if context.contextType().name == "DataFrame":
+            return f"Spark failed at {context.fragment()} ({context.callSite()}): {said}"
+    return f"Spark failed the statement: {said}"
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), text)

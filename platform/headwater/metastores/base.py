@@ -1,0 +1,69 @@
+"""What Headwater needs of a metastore: Iceberg tables through PyIceberg, and the raw zone's tables over files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.catalog import Catalog
+
+    from headwater.table import Table
+
+__all__ = ["Metastore", "RawLoad"]
+
+
+@dataclass(frozen=True)
+class RawLoad:
+    """The load that a raw table's partition shows.
+
+    Args:
+        location: Folder of the load, with a closing slash.
+        facts: What the loader remembers about it; short texts.
+    """
+
+    location: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Metastore(ABC):
+    """The register of tables that every engine reads."""
+
+    @abstractmethod
+    def iceberg(self) -> Catalog:
+        """Return a PyIceberg catalog over this metastore, for one thread.
+
+        Its commits are refused (``CommitFailedException``) unless nothing changed since the table was loaded.
+        """
+
+    @abstractmethod
+    def ensure_raw(self, table: Table, location: str) -> None:
+        """Create the table over a raw table's delimited files, or bring its columns up to date.
+
+        Raises:
+            MetastoreError: The metastore refused or failed.
+        """
+
+    @abstractmethod
+    def raw_loads(self, table: Table) -> Mapping[str, RawLoad]:
+        """Return the load that each partition shows, by the partition value's text ("" without partitions).
+
+        Raises:
+            MetastoreError: The metastore refused or failed.
+        """
+
+    @abstractmethod
+    def show_load(self, table: Table, value: str, load: RawLoad) -> None:
+        """Make a load what readers of one partition see, by one change of the metastore.
+
+        Args:
+            table: A raw table that ``ensure_raw`` has seen.
+            value: The partition value's text; "" without partitions.
+            load: What to show.
+
+        Raises:
+            MetastoreError: The metastore refused or failed; the partition shows what it showed.
+        """

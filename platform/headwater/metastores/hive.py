@@ -1,0 +1,173 @@
+"""Hive Metastore."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headwater.errors import MetastoreError
+from headwater.metastores.base import Metastore, RawLoad
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pyiceberg.catalog import Catalog
+
+    from headwater.table import Table
+
+__all__ = ["HiveMetastore"]
+
+_FACT = "headwater."
+_TIMEOUT_SECONDS = 60
+# Hive's names of the types that a partition column can have.
+_KEY_TYPES = {"int": "int", "date": "date", "string": "string"}
+_PARTITIONS_AT_ONCE = -1  # all of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiveMetastore(Metastore):
+    """A Hive Metastore behind its Thrift port.
+
+    Args:
+        host: Where it listens.
+        port: Where it listens.
+        files: PyIceberg's properties for reading and writing the object store.
+    """
+
+    host: str
+    port: int
+    files: Mapping[str, str]
+
+    def iceberg(self) -> Catalog:
+        """Return PyIceberg's Hive catalog, whose lock is known to be held at the moment of the change."""
+        from headwater.metastores._guarded import GuardedHiveCatalog  # noqa: PLC0415 - slow to import
+
+        # While it waits for a lock it says so for every poll; the write path's log says it once.
+        logging.getLogger("pyiceberg.catalog.hive").setLevel(logging.ERROR)
+        waiting = {
+            "lock-check-min-wait-time": "0.05",
+            "lock-check-max-wait-time": "0.2",
+            "lock-check-retries": "25",
+        }
+        return GuardedHiveCatalog("headwater", uri=f"thrift://{self.host}:{self.port}", **waiting, **self.files)
+
+    def ensure_raw(self, table: Table, location: str) -> None:
+        """Create an external text table that splits lines at the delimiter, every column a string."""
+        from thrift_files.libraries.thrift_hive_metastore_client import ttypes  # noqa: PLC0415
+
+        wanted = _table(ttypes, table, location)
+        with self._client(f"The table {table} was not made") as client:
+            try:
+                known = client.get_table(table.zone, table.id.name)
+            except ttypes.NoSuchObjectException:
+                _create(ttypes, client, wanted)
+                return
+            if _shape(known) != _shape(wanted):
+                wanted.sd.location = known.sd.location
+                wanted.parameters = {**known.parameters, **wanted.parameters}
+                client.alter_table_with_cascade(table.zone, table.id.name, wanted, True)  # noqa: FBT003 - Thrift's own
+
+    def raw_loads(self, table: Table) -> Mapping[str, RawLoad]:
+        """Return the partitions' locations and parameters."""
+        from thrift_files.libraries.thrift_hive_metastore_client import ttypes  # noqa: PLC0415
+
+        zone, name = table.zone, table.id.name
+        with self._client(f"The loads of {table} cannot be listed") as client:
+            try:
+                if table.partitioning is None:
+                    shown = {"": client.get_table(zone, name)}
+                else:
+                    found = client.get_partitions(zone, name, _PARTITIONS_AT_ONCE)
+                    shown = {entry.values[0]: entry for entry in found}
+            except ttypes.NoSuchObjectException:
+                return {}
+        loads = {value: RawLoad(_folder(entry.sd.location), _facts(entry.parameters)) for value, entry in shown.items()}
+        return {value: load for value, load in loads.items() if load.facts}
+
+    def show_load(self, table: Table, value: str, load: RawLoad) -> None:
+        """Alter the partition (or the table) to the load's folder; add the partition when it is new."""
+        from thrift_files.libraries.thrift_hive_metastore_client import ttypes  # noqa: PLC0415
+
+        zone, name = table.zone, table.id.name
+        facts = {_FACT + key: text for key, text in load.facts.items()}
+        with self._client(f"{table} does not show the load {load.location}") as client:
+            whole = client.get_table(zone, name)
+            if table.partitioning is None:
+                whole.sd.location = load.location.rstrip("/")
+                whole.parameters = {**whole.parameters, **facts}
+                client.alter_table(zone, name, whole)
+                return
+            whole.sd.location = load.location.rstrip("/")
+            partition = ttypes.Partition(
+                values=[value], dbName=zone, tableName=name, sd=whole.sd, parameters=facts,
+            )  # fmt: skip
+            try:
+                client.add_partition(partition)
+            except ttypes.AlreadyExistsException:
+                client.alter_partition(zone, name, partition)
+
+    @contextmanager
+    def _client(self, failure: str) -> Iterator[Any]:
+        from hive_metastore_client import HiveMetastoreClient  # noqa: PLC0415
+        from thrift.Thrift import TException  # noqa: PLC0415
+
+        client = HiveMetastoreClient(self.host, self.port)
+        transport = client._oprot.trans  # noqa: SLF001 - it offers no time-out
+        transport._TBufferedTransport__trans.setTimeout(_TIMEOUT_SECONDS * 1000)  # noqa: SLF001
+        try:
+            with client:
+                yield client
+        except (TException, OSError) as error:
+            said = getattr(error, "message", None) or str(error) or type(error).__name__
+            place = f"{self.host}:{self.port}"
+            raise MetastoreError(f"{failure}: {said}. See that the metastore at {place} runs.") from error
+
+
+def _create(ttypes: Any, client: Any, wanted: Any) -> None:
+    zone = ttypes.Database(name=wanted.dbName, locationUri=wanted.sd.location.rpartition("/")[0], parameters={})
+    # Another load of the same table may be first, with the same definition.
+    with suppress(ttypes.AlreadyExistsException):
+        client.create_database(zone)
+    with suppress(ttypes.AlreadyExistsException):
+        client.create_table(wanted)
+
+
+def _table(ttypes: Any, table: Table, location: str) -> Any:
+    delimiter = table.files.delimiter if table.files else "|"
+    cut = table.partitioning
+    storage = ttypes.StorageDescriptor(
+        cols=[ttypes.FieldSchema(name=column.name, type="string", comment=column.doc) for column in table.columns],
+        location=location,
+        inputFormat="org.apache.hadoop.mapred.TextInputFormat",
+        outputFormat="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        serdeInfo=ttypes.SerDeInfo(
+            serializationLib="org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+            parameters={"field.delim": delimiter, "serialization.format": delimiter},
+        ),
+    )
+    return ttypes.Table(
+        dbName=table.zone,
+        tableName=table.id.name,
+        owner="headwater",
+        sd=storage,
+        partitionKeys=[ttypes.FieldSchema(name=cut.column, type=_KEY_TYPES[cut.type])] if cut else [],
+        # The type alone does not make a table external for this version of the metastore.
+        tableType="EXTERNAL_TABLE",
+        parameters={"EXTERNAL": "TRUE", "comment": table.doc},
+    )
+
+
+def _shape(table: Any) -> tuple[object, ...]:
+    columns = [(column.name, column.type, column.comment) for column in table.sd.cols]
+    keys = [(column.name, column.type) for column in table.partitionKeys]
+    return columns, keys, table.sd.serdeInfo.parameters.get("field.delim"), table.parameters.get("comment")
+
+
+def _folder(location: str) -> str:
+    return location.rstrip("/") + "/"
+
+
+def _facts(parameters: Mapping[str, str] | None) -> dict[str, str]:
+    return {key.removeprefix(_FACT): text for key, text in (parameters or {}).items() if key.startswith(_FACT)}

@@ -1,0 +1,220 @@
+"""The object store, reduced to what Headwater needs of it: put, list, read, delete."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from headwater.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Listed", "Readable", "S3Storage", "Storage", "Stored"]
+
+_PART = 16 * 1024 * 1024
+# The most keys that one delete request of S3 takes.
+_DELETE_BATCH = 1000
+
+
+class Readable(Protocol):
+    """Anything that gives its bytes in order."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, none at the end."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was put.
+
+    Args:
+        uri: Where it lies.
+        size: Its bytes.
+        sha256: Digest of the bytes that were sent, in hexadecimal.
+    """
+
+    uri: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One object of a listing.
+
+    Args:
+        uri: Where it lies.
+        size: Its bytes.
+        age: Seconds since it was written, by the store's own clock.
+    """
+
+    uri: str
+    size: int
+    age: float
+
+
+class Storage(ABC):
+    """An object store. Locations are ``s3://bucket/key``; an object appears whole or not at all."""
+
+    @abstractmethod
+    def put(self, uri: str, source: Readable | bytes) -> Stored:
+        """Store bytes, replacing what was there, and verify that as many arrived.
+
+        Raises:
+            StorageError: The object is not stored whole.
+        """
+
+    @abstractmethod
+    def objects(self, prefix: str) -> Iterator[Listed]:
+        """Yield the objects whose location begins with a text, in order.
+
+        Raises:
+            StorageError: The store does not answer.
+        """
+
+    @abstractmethod
+    def read(self, uri: str) -> bytes:
+        """Return an object's bytes.
+
+        Raises:
+            StorageError: It does not exist or cannot be read.
+        """
+
+    @abstractmethod
+    def delete(self, uris: Iterable[str]) -> int:
+        """Delete objects; those already gone are no error. Return how many were asked for.
+
+        Raises:
+            StorageError: One could not be deleted.
+        """
+
+
+class _Hashing:
+    """Hashes and counts the bytes that pass through; not seekable, so that an upload reads them once and in order."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        self._digest.update(data)
+        self.size += len(data)
+        return data
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Storage(Storage):
+    """S3 and what speaks like it.
+
+    Args:
+        endpoint: URL of the service; empty for AWS.
+        region: The region that signatures name.
+        access_key: Empty to use the machine's own role.
+        secret_key: Belongs to the access key.
+    """
+
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str
+
+    @cached_property
+    def _client(self) -> Any:
+        from boto3.session import Session  # noqa: PLC0415 - slow to import
+        from botocore.config import Config  # noqa: PLC0415
+
+        own = {"addressing_style": "path"} if self.endpoint else {}
+        retries = {"total_max_attempts": 4, "mode": "standard"}
+        # A service of the box is never behind the machine's web proxy.
+        direct: dict[str, Any] = {"proxies": {}} if self.endpoint else {}
+        return Session().client(
+            "s3",
+            endpoint_url=self.endpoint or None,
+            aws_access_key_id=self.access_key or None,
+            aws_secret_access_key=self.secret_key or None,
+            region_name=self.region,
+            config=Config(s3=own, retries=retries, connect_timeout=10, read_timeout=60, **direct),
+        )
+
+    def put(self, uri: str, source: Readable | bytes) -> Stored:
+        """Store bytes in parts, each under the store's own checksum."""
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
+
+        bucket, key = _split(uri)
+        passing = _Hashing(io.BytesIO(source) if isinstance(source, bytes) else source)
+        parts = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4)
+        with _mapped(f"{uri} was not stored"):
+            self._client.upload_fileobj(passing, bucket, key, Config=parts)
+            arrived = self._client.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        if arrived != passing.size:
+            raise StorageError(f"{uri} was not stored whole: {passing.size} bytes sent, {arrived} arrived. Try again.")
+        return Stored(uri, passing.size, passing.sha256)
+
+    def objects(self, prefix: str) -> Iterator[Listed]:
+        """Yield the objects below a prefix."""
+        bucket, key = _split(prefix)
+        with _mapped(f"{prefix} cannot be listed"):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+                now = _server_time(page)
+                for entry in page.get("Contents", ()):
+                    age = now - entry["LastModified"].timestamp()
+                    yield Listed(f"s3://{bucket}/{entry['Key']}", entry["Size"], age)
+
+    def read(self, uri: str) -> bytes:
+        """Return an object's bytes."""
+        bucket, key = _split(uri)
+        with _mapped(f"{uri} cannot be read"):
+            body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    def delete(self, uris: Iterable[str]) -> int:
+        """Delete objects, a thousand at a time."""
+        places = [_split(uri) for uri in uris]
+        for bucket in sorted({bucket for bucket, _ in places}):
+            keys = [{"Key": key} for owner, key in places if owner == bucket]
+            for start in range(0, len(keys), _DELETE_BATCH):
+                self._delete(bucket, keys[start : start + _DELETE_BATCH])
+        return len(places)
+
+    def _delete(self, bucket: str, keys: list[dict[str, str]]) -> None:
+        with _mapped(f"Objects of s3://{bucket} were not deleted"):
+            answer = self._client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        for problem in answer.get("Errors", ()):
+            raise StorageError(f"s3://{bucket}/{problem['Key']} was not deleted: {problem['Message']}.")
+
+
+def _split(uri: str) -> tuple[str, str]:
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme not in ("s3", "s3a") or not bucket:
+        raise StorageError(f"{uri!r} is no location of the object store; it begins with s3://bucket/.")
+    return bucket, key
+
+
+def _server_time(page: dict[str, Any]) -> float:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+    return parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+
+
+@contextmanager
+def _mapped(failure: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except (Boto3Error, BotoCoreError, ClientError) as error:
+        raise StorageError(f"{failure}: {error}. See that the object store runs and lets this login in.") from error
