@@ -29,6 +29,7 @@ __all__ = [
     "relations_read",
     "render",
     "resolve",
+    "resolve_staged",
     "validate",
     "with_source",
 ]
@@ -127,6 +128,23 @@ def resolve(sql: str, tree: exp.Query, relations: Relations) -> exp.Query:
     except OptimizeError as error:
         known = {column for columns in relations.values() for column in columns}
         raise _blame(sql, tree, error, attempt, known) from error
+
+
+def resolve_staged(sql: str, staged: str, types: Mapping[str, str], relations: Relations) -> exp.Query:
+    """Resolve a SELECT over rows being written, which it names by one word, and over further relations.
+
+    Raises:
+        SelectError: It reads another table, or a column is unknown or ambiguous.
+    """
+    tree = parse(sql)
+    for node in tree.find_all(exp.Table):
+        if node.name == staged and not node.db:
+            node.set("db", exp.to_identifier(staged))
+    known = {f"{staged}.{staged}": types, **relations}
+    for name, node in relations_read(sql, tree).items():
+        if name not in known:
+            raise _at(sql, node, f"it reads {name}, which is not among the table's upstreams; declare it there.")
+    return resolve(sql, tree, known)
 
 
 def _schema(relations: Relations) -> MappingSchema:
