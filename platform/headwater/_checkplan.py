@@ -12,11 +12,10 @@ from headwater._kinds import BROKEN, STAGED, Kind
 from headwater._set_kinds import kinds_of
 from headwater.dialects import Dialect, dialect_named
 from headwater.errors import DefinitionError
-from headwater.sqlbody import relation_name
+from headwater.layout import RelationFor, relation_name
 
 if TYPE_CHECKING:
     from headwater._literals import Literal
-    from headwater.sqlbody import RelationFor
     from headwater.table import Table
 
 __all__ = ["CheckPlan", "CheckResult", "Question", "Rows", "judge", "plan", "run_checks"]

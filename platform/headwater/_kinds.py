@@ -153,8 +153,9 @@ class InPartition(_ColumnKind):
 
     @property
     def promise(self) -> str:
-        written = ", ".join(str(value) for value in self.values)
-        return f"{self.column} is {written or 'never null'}, the partition being written"
+        if not self.values:
+            return f"{self.column} is never null"
+        return f"{self.column} is {' or '.join(str(value) for value in self.values)}, which is being written"
 
     def broken(self, table: Table) -> str:
         column = identifier(self.column)

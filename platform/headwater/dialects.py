@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named", "identifier"]
+__all__ = ["DIALECTS", "Dialect", "dialect_named", "identifier", "quoted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,9 @@ class Dialect:
 
     Args:
         name: ``trino``, ``spark`` or ``athena``.
-        quote: The character around identifiers.
+        quote: The character around identifiers in a query.
+        ddl_quote: The same in CREATE TABLE, where it differs.
+        ddl_escapes: What characters become within a text of CREATE TABLE.
         types: Type name in a query, by the head of a column's type (``decimal`` keeps its precision and scale).
         ddl_types: The same in CREATE TABLE, where it differs.
         missing_functions: Functions of Trino that the engine lacks, with what to write instead.
@@ -28,6 +30,8 @@ class Dialect:
     name: str
     types: Mapping[str, str]
     quote: str = '"'
+    ddl_quote: str = ""
+    ddl_escapes: Mapping[str, str] = field(default_factory=lambda: {"'": "''"})
     ddl_types: Mapping[str, str] = field(default_factory=dict)
     missing_functions: Mapping[str, str] = field(default_factory=dict)
     missing_constructs: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +41,15 @@ class Dialect:
         head, bracket, rest = column_type.partition("(")
         names = {**self.types, **self.ddl_types} if ddl else self.types
         return f"{names[head]}{bracket}{rest}"
+
+    def quoted(self, name: str, *, ddl: bool = False) -> str:
+        """Return an identifier in the engine's quotes."""
+        quote = (ddl and self.ddl_quote) or self.quote
+        return f"{quote}{name.replace(quote, quote * 2)}{quote}"
+
+    def ddl_text(self, text: str) -> str:
+        """Return a text as a literal of CREATE TABLE."""
+        return "'" + "".join(self.ddl_escapes.get(character, character) for character in text) + "'"
 
 
 _TRINO_TYPES = {
@@ -63,6 +76,9 @@ _SPARK_TYPES = {
     "binary": "BINARY",
 }
 
+# Hive's family escapes within a text where standard SQL doubles the quote.
+_BACKSLASHES = {"\\": "\\\\", "'": "\\'"}
+
 # Athena creates tables with Hive's type names and queries them with Trino's.
 _ATHENA_DDL_TYPES = {"int": "INT", "float": "FLOAT", "string": "STRING", "timestamp": "TIMESTAMP", "binary": "BINARY"}
 
@@ -80,9 +96,16 @@ _ATHENA_LACKS = {
 }
 
 TRINO = Dialect(name="trino", types=MappingProxyType(_TRINO_TYPES))
-SPARK = Dialect(name="spark", quote="`", types=MappingProxyType(_SPARK_TYPES))
+SPARK = Dialect(
+    name="spark",
+    quote="`",
+    ddl_escapes=MappingProxyType(_BACKSLASHES),
+    types=MappingProxyType(_SPARK_TYPES),
+)
 ATHENA = Dialect(
     name="athena",
+    ddl_quote="`",
+    ddl_escapes=MappingProxyType(_BACKSLASHES),
     types=MappingProxyType(_TRINO_TYPES),
     ddl_types=MappingProxyType(_ATHENA_DDL_TYPES),
     missing_functions=MappingProxyType(_ATHENA_LACKS),
@@ -103,6 +126,11 @@ def dialect_named(name: str) -> Dialect:
     return DIALECTS[name]
 
 
+def quoted(name: str, dialect: str) -> str:
+    """Return a name in a dialect's quotes."""
+    return dialect_named(dialect).quoted(name)
+
+
 def identifier(name: str) -> str:
     """Return a name quoted for Trino, the dialect that all SQL is first written in."""
-    return '"' + name.replace('"', '""') + '"'
+    return TRINO.quoted(name)

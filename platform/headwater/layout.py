@@ -13,27 +13,34 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from urllib.parse import quote, unquote
 
-from headwater.table import ZONES, Partitioning, TableName
+from headwater.dialects import quoted
+from headwater.table import ZONES, Partitioning, Table, TableName
 
 __all__ = [
     "MAX_NAME",
     "Load",
     "Place",
+    "RelationFor",
     "is_stage",
     "load_prefix",
     "location",
     "parse_load",
     "parse_location",
     "partition_value",
+    "relation_name",
     "stage_location",
     "stage_name",
     "stage_token",
     "target_of",
 ]
+
+# Gives the name under which an engine reads a table, in that engine's own quoting.
+RelationFor = Callable[[Table], str]
 
 # The Hive Metastore's limit on a table's name.
 MAX_NAME = 128
@@ -85,6 +92,11 @@ class Load:
 def location(bucket: str, table: TableName) -> str:
     """Return where a table's files lie, without a closing slash."""
     return f"s3://{bucket}/{table.zone}/{table.name}"
+
+
+def relation_name(name: TableName, dialect: str) -> str:
+    """Return ``zone.name`` in a dialect's quotes: how an engine reads a table where its session's connector is set."""
+    return f"{quoted(name.zone, dialect)}.{quoted(name.name, dialect)}"
 
 
 def stage_token(run: str) -> str:

@@ -7,17 +7,19 @@ is spelled out from the upstreams' declared columns. ``Table`` calls all of this
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from headwater import _select
 from headwater._literals import literal
-from headwater.dialects import DIALECTS, dialect_named, identifier
+from headwater.dialects import DIALECTS, dialect_named, identifier, quoted
 from headwater.errors import DefinitionError
-from headwater.table import Table, TableName
+from headwater.layout import RelationFor, relation_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
+
+    from headwater.table import Table
 
 __all__ = [
     "RelationFor",
@@ -29,20 +31,6 @@ __all__ = [
     "upstream_names",
     "validate",
 ]
-
-# Gives the name under which an engine reads a table, in that engine's own quoting.
-RelationFor = Callable[[Table], str]
-
-
-def relation_name(name: TableName, dialect: str) -> str:
-    """Return ``zone.name`` quoted for a dialect: the name of a table where the session's connector is set."""
-    return f"{quoted(name.zone, dialect)}.{quoted(name.name, dialect)}"
-
-
-def quoted(name: str, dialect: str) -> str:
-    """Return a name in a dialect's quotes."""
-    quote = dialect_named(dialect).quote
-    return f"{quote}{name.replace(quote, quote * 2)}{quote}"
 
 
 def upstream_names(sql: str) -> tuple[str, ...]:
