@@ -179,6 +179,9 @@ def create_table(table: Table, dialect: str, location: str, *, relation: str = "
         dialect: The engine's.
         location: Where its files lie.
         relation: Its name there, in the engine's own quoting; ``zone.name`` when absent.
+
+    Raises:
+        DefinitionError: The engine cannot create a column of such a type.
     """
     writer = _WRITERS[dialect_named(dialect).name]
     name = relation or f"{writer.name(table.id.zone)}.{writer.name(table.id.name)}"
@@ -205,6 +208,12 @@ class _Writer:
         return f"  {self.name(name)} {kind}{null} COMMENT {self.dialect.ddl_text(doc)}"
 
     def columns(self, table: Table) -> str:
+        for column in table.columns:
+            if column.type in self.dialect.ddl_missing_types:
+                raise DefinitionError(
+                    f"Table {table}: {self.dialect.name} cannot create column {column.name!r} as {column.type}; create "
+                    "the table through the metastore, or declare it timestamp, in UTC.",
+                )
         told = (self.column(c.name, c.type, c.doc, required=c.required) for c in table.columns)
         return ",\n".join(told)
 
