@@ -22,7 +22,7 @@ definitions = ["headwater_assets.loans"]
 def _user_settings() -> dict[str, str]:
     """Return the settings of the machine that tests keep: the cache and the mirrors."""
     kept = ("HEADWATER_CACHE", "HEADWATER_PYPI_MIRROR", "HEADWATER_MAVEN_MIRROR", "HEADWATER_GO_MIRROR")
-    return {name: os.environ[name] for name in kept if name in os.environ}  # noqa: TID251
+    return {name: os.environ[name] for name in kept if name in os.environ}
 
 
 KEPT = _user_settings()
@@ -31,17 +31,17 @@ KEPT = _user_settings()
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_user():
     """Tests see no HEADWATER_* variable of the person who runs them, but for cache and mirrors."""
-    removed = {one.name: os.environ.pop(one.name) for one in SETTINGS if one.name in os.environ}  # noqa: TID251
-    os.environ.update(KEPT)  # noqa: TID251
+    removed = {one.name: os.environ.pop(one.name) for one in SETTINGS if one.name in os.environ}
+    os.environ.update(KEPT)
     yield
-    os.environ.update(removed)  # noqa: TID251
+    os.environ.update(removed)
 
 
 def headwater(
     profile: Profile, *arguments: str, timeout: float = 600, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line against a box as a user would."""
-    env = {**os.environ, **profile.environment()}  # noqa: TID251
+    env = {**os.environ, **profile.environment()}
     done = subprocess.run(
         [sys.executable, "-m", "headwater", *arguments],
         env=env,
@@ -63,7 +63,7 @@ def box() -> Profile:
 
     KEEP_BOX=1 leaves it running and uses it again, for quick rounds while developing.
     """
-    keep = bool(os.environ.get("KEEP_BOX"))  # noqa: TID251
+    keep = bool(os.environ.get("KEEP_BOX"))
     root = REPOSITORY / ".headwater-test"
     profile = _profile(root)
     if not keep:

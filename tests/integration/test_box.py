@@ -10,7 +10,6 @@ import time
 import psutil
 import pytest
 from conftest import headwater
-
 from headwater.box.processes import members
 
 pytestmark = pytest.mark.box
@@ -41,7 +40,9 @@ def test_everything_listens_on_loopback_only(box):
     found = []
     for process in members(box.home):
         for connection in process.net_connections(kind="inet"):
-            if connection.status == psutil.CONN_LISTEN or (connection.type.name == "SOCK_DGRAM" and not connection.raddr):
+            if connection.status == psutil.CONN_LISTEN or (
+                connection.type.name == "SOCK_DGRAM" and not connection.raddr
+            ):
                 found.append((process.name(), connection.laddr.ip, connection.laddr.port))
     strangers = [one for one in found if not _is_loopback(one[1])]
 
@@ -69,7 +70,11 @@ def test_files_with_secrets_are_private(box):
     """Whatever holds a password is readable by its owner only."""
     logins = json.loads((box.home / "credentials.json").read_text())
     secrets = [password.encode() for _, password in logins.values()]
-    holders = [path for path in (box.home / "conf").rglob("*") if path.is_file() and any(s in path.read_bytes() for s in secrets)]
+    holders = [
+        path
+        for path in (box.home / "conf").rglob("*")
+        if path.is_file() and any(s in path.read_bytes() for s in secrets)
+    ]
 
     assert holders
     assert [path for path in holders if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
@@ -97,9 +102,11 @@ def test_doctor_names_the_program_that_holds_a_port(box, tmp_path):
     assert not (tmp_path / "other" / "data").exists()
 
 
-@pytest.mark.parametrize("name", ["postgres", "minio", "metastore", "spark", "trino", "superset", "dagster:webserver", "dagster:daemon"])
+@pytest.mark.parametrize(
+    "name", ["postgres", "minio", "metastore", "spark", "trino", "superset", "dagster:webserver", "dagster:daemon"]
+)
 def test_a_killed_process_comes_back_by_itself(box, name):
-    """kill -9 of any component: the supervisor restarts it and the box is ready again."""
+    """Kill -9 of any component: the supervisor restarts it and the box is ready again."""
     pid = _status(box)[name]["pid"]
     psutil.Process(pid).kill()
 

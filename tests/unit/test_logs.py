@@ -22,6 +22,7 @@ def test_following_goes_on_after_rotation(tmp_path):
 
     found = [next(lines), next(lines)]
 
+    lines.close()
     assert found == [("spark", "one"), ("spark", "two")]
     for timer in timers:
         timer.join()

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from headwater.errors import ConfigError
 from headwater.profile import PORTS, SETTINGS, Profile, read_project
 

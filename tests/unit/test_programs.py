@@ -1,13 +1,14 @@
 """The order in which components start."""
 
 import pytest
-
 from headwater.box.component import Command, Component
 from headwater.box.programs import find, programs, tiers, with_needs
 from headwater.errors import ConfigError
 
 
-def _component(component_name: str, needed: tuple[str, ...] = (), component_roles: tuple[str, ...] = ("",)) -> Component:
+def _component(
+    component_name: str, needed: tuple[str, ...] = (), component_roles: tuple[str, ...] = ("",)
+) -> Component:
     class Fake(Component):
         name = component_name
         needs = needed

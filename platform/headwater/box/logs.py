@@ -30,14 +30,15 @@ def recent(home: Path, programs: tuple[Program, ...], count: int) -> Iterator[tu
 def follow(home: Path, programs: tuple[Program, ...]) -> Iterator[tuple[str, str]]:
     """Yield lines as they are written, for ever; rotated files are followed."""
     tails = {program.name: _Tail(home / "logs" / f"{program.file_name}.log") for program in programs}
-    while True:
-        quiet = True
-        for name, tail in tails.items():
-            for line in tail.lines():
-                quiet = False
-                yield name, line
-        if quiet:
-            time.sleep(_PAUSE)
+    try:
+        while True:
+            found = [(name, line) for name, tail in tails.items() for line in tail.lines()]
+            yield from found
+            if not found:
+                time.sleep(_PAUSE)
+    finally:
+        for tail in tails.values():
+            tail.close()
 
 
 class _Tail:
@@ -58,14 +59,18 @@ class _Tail:
         *whole, self._rest = (self._rest + self._file.read()).split(b"\n")
         return [line.decode("utf-8", "replace") for line in whole]
 
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
     def _rotated(self) -> bool:
         if self._file is None or not self._path.exists():
             return False
         return self._path.stat().st_ino != os.fstat(self._file.fileno()).st_ino
 
     def _reopen(self, *, at_end: bool) -> None:
-        if self._file is not None:
-            self._file.close()
+        self.close()
         self._file = self._path.open("rb") if self._path.exists() else None
         if self._file is not None and at_end:
             self._file.seek(0, 2)

@@ -63,8 +63,8 @@ def _read(source: Path | None) -> str:
 
 def _statements(text: str) -> list[str]:
     """Split at semicolons outside of quotes and comments."""
-    from sqlglot.errors import TokenError  # noqa: PLC0415
     from sqlglot import Tokenizer, TokenType  # noqa: PLC0415
+    from sqlglot.errors import TokenError  # noqa: PLC0415
 
     try:
         tokens = Tokenizer().tokenize(text)
@@ -119,7 +119,7 @@ def _write_parquet(rows: pa.Table) -> None:
 
     whole = io.BytesIO()
     pq.write_table(rows, whole)
-    click.get_binary_stream("stdout").write(whole.getvalue())
+    sys.stdout.buffer.write(whole.getvalue())
 
 
 _WRITERS: Mapping[str, Callable[[pa.Table], None]] = {
