@@ -7,11 +7,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headwater import ddl
 from headwater.errors import MetastoreError
 from headwater.metastores.base import Metastore, RawLoad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pyiceberg.catalog import Catalog
 
@@ -21,8 +22,6 @@ __all__ = ["HiveMetastore"]
 
 _FACT = "headwater."
 _TIMEOUT_SECONDS = 60
-# Hive's names of the types that a partition column can have.
-_KEY_TYPES = {"int": "int", "date": "date", "string": "string"}
 _PARTITIONS_AT_ONCE = -1  # all of them
 
 
@@ -135,28 +134,28 @@ def _create(ttypes: Any, client: Any, wanted: Any) -> None:
 
 
 def _table(ttypes: Any, table: Table, location: str) -> Any:
-    delimiter = table.files.delimiter if table.files else "|"
-    cut = table.partitioning
+    how = ddl.delimited_storage(table)
     storage = ttypes.StorageDescriptor(
-        cols=[ttypes.FieldSchema(name=column.name, type="string", comment=column.doc) for column in table.columns],
+        cols=_columns(ttypes, ddl.hive_columns(table)),
         location=location,
-        inputFormat="org.apache.hadoop.mapred.TextInputFormat",
-        outputFormat="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-        serdeInfo=ttypes.SerDeInfo(
-            serializationLib="org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
-            parameters={"field.delim": delimiter, "serialization.format": delimiter},
-        ),
+        inputFormat=how.input_format,
+        outputFormat=how.output_format,
+        serdeInfo=ttypes.SerDeInfo(serializationLib=how.serde, parameters=dict(how.serde_parameters)),
     )
     return ttypes.Table(
         dbName=table.zone,
         tableName=table.id.name,
         owner="headwater",
         sd=storage,
-        partitionKeys=[ttypes.FieldSchema(name=cut.column, type=_KEY_TYPES[cut.type])] if cut else [],
+        partitionKeys=_columns(ttypes, ddl.hive_partition_keys(table)),
         # The type alone does not make a table external for this version of the metastore.
         tableType="EXTERNAL_TABLE",
         parameters={"EXTERNAL": "TRUE", "comment": table.doc},
     )
+
+
+def _columns(ttypes: Any, columns: Iterable[ddl.HiveColumn]) -> list[Any]:
+    return [ttypes.FieldSchema(name=column.name, type=column.type, comment=column.comment) for column in columns]
 
 
 def _shape(table: Any) -> tuple[object, ...]:

@@ -1,0 +1,115 @@
+"""The one write path: stage, check, publish.
+
+``write`` has a table's engine fill a stage, runs the checks on the staged rows, and publishes them by one commit of
+metadata; readers see the old rows or the new ones. ``load_raw`` does the same for files: they are stored beside the old
+ones, verified, and shown by one change of the metastore. A run that fails or is killed leaves the table as it was, and
+the next write of the table removes what it left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from headwater.checks import CheckResult
+    from headwater.stack import Stack
+    from headwater.table import Table
+
+__all__ = ["Published", "load_raw", "write"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What a write did.
+
+    Args:
+        table: The table's ``zone.name``.
+        snapshot_id: The Iceberg snapshot that holds the rows; None in the raw zone.
+        rows: Rows written; lines in the raw zone.
+        rejected: Rows that went to the rejects table.
+        files: Data files written.
+        bytes: Their size.
+        partitions: The partition keys that were replaced; empty for a table that is replaced whole.
+        checks: Every check's result, of those that only report too.
+        seconds: Time by phase.
+        changed: False when the files in the raw zone were already there.
+    """
+
+    table: str
+    snapshot_id: int | None
+    rows: int
+    rejected: int = 0
+    files: int
+    bytes: int
+    partitions: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    changed: bool = True
+
+
+def _silent(message: str) -> None:
+    del message
+
+
+def write(
+    table: Table,
+    stack: Stack,
+    *,
+    run: str,
+    partitions: Sequence[str] = (),
+    log: Callable[[str], None] = _silent,
+) -> Published:
+    """Compute a table's rows, check them, and publish them in place of the old ones.
+
+    The same call again gives the same table; other partitions stay as they are.
+
+    Args:
+        table: A table of the partitioned or curated zone.
+        stack: What to compute and keep it with.
+        run: Who writes; kept in the snapshot. A retry may come with the same id.
+        partitions: The partition keys to replace; empty for a table without partitions.
+        log: Told what happens, one line each.
+
+    Raises:
+        CheckFailed: A blocking check failed on the new rows.
+        RowsLost: Lines of the raw files are neither among the good rows nor among the rejected ones.
+        PublishConflict: Other writers kept changing the table.
+        WriteError: The rows cannot be published for another reason.
+        EvolutionError: The definition changed in a way that the existing table cannot follow.
+        QueryError: The engine failed.
+        MetastoreError: The metastore failed.
+        StorageError: The object store failed.
+    """
+    from headwater.write._run import Attempt  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return Attempt.begin(table, stack, run=run, partitions=partitions, log=log).finish()
+
+
+def load_raw(
+    table: Table,
+    stack: Stack,
+    *,
+    run: str,
+    partitions: Sequence[str] = (),
+    log: Callable[[str], None] = _silent,
+) -> Published:
+    """Store a raw table's files byte for byte and show them in place of those that it showed.
+
+    Args:
+        table: A table of the raw zone.
+        stack: What to keep it with.
+        run: Who loads.
+        partitions: The partition keys to load; empty for a table without partitions.
+        log: Told what happens, one line each.
+
+    Raises:
+        WriteError: There are no files of a partition, or one has another number of fields than declared.
+        MetastoreError: The metastore failed.
+        StorageError: The object store failed.
+    """
+    from headwater.write._raw import Arrival  # noqa: PLC0415
+
+    return Arrival.begin(table, stack, run=run, partitions=partitions, log=log).finish()

@@ -1,0 +1,71 @@
+"""PyIceberg's errors as ours, and the few questions that several steps ask of a table."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pyiceberg import exceptions
+from thrift.Thrift import TException
+
+from headwater.errors import MetastoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table as IcebergTable
+
+    from headwater.table import TableName
+
+__all__ = ["STAGE_MARK", "iceberg_errors", "live_files", "load", "loaded"]
+
+# In a snapshot's summary: the token of the stage whose files it took.
+STAGE_MARK = "headwater.stage"
+# They have no common base.
+_KNOWN = tuple(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception))
+
+
+@contextmanager
+def iceberg_errors(failure: str) -> Iterator[None]:
+    """Raise what PyIceberg, Thrift or the network raise as a MetastoreError that begins with a sentence.
+
+    ``CommitFailedException`` and ``ValidationException`` pass: they say that somebody else was first.
+    """
+    try:
+        yield
+    except (exceptions.CommitFailedException, exceptions.ValidationException):
+        raise
+    except (*_KNOWN, TException, OSError) as error:
+        said = getattr(error, "message", None) or str(error) or type(error).__name__
+        raise MetastoreError(f"{failure}: {said}. See that the metastore and the object store run.") from error
+
+
+def loaded(catalog: Catalog, name: TableName) -> IcebergTable | None:
+    """Return a table as it is now, or None when there is none."""
+    with iceberg_errors(f"{name} cannot be loaded"):
+        try:
+            return catalog.load_table((name.zone, name.name))
+        except exceptions.NoSuchTableError:
+            return None
+
+
+def load(catalog: Catalog, name: TableName) -> IcebergTable:
+    """Return a table as it is now.
+
+    Raises:
+        MetastoreError: There is none.
+    """
+    table = loaded(catalog, name)
+    if table is None:
+        raise MetastoreError(f"{name} is not in the metastore; it was dropped meanwhile. Run it again to make it anew.")
+    return table
+
+
+def live_files(table: IcebergTable) -> Iterator[DataFile]:
+    """Yield the files that the current snapshot reads, delete files too, straight from its manifests."""
+    snapshot = table.current_snapshot()
+    for manifest in snapshot.manifests(table.io) if snapshot else ():
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
+            yield entry.data_file

@@ -1,0 +1,147 @@
+"""Publishing: one commit of metadata that swaps the files of the written partitions for the staged ones."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.manifest import DataFile, DataFileContent
+
+from headwater.errors import HeadwaterError, MetastoreError, PublishConflict, WriteError
+from headwater.write._fence import NotFenced
+from headwater.write._iceberg import STAGE_MARK, iceberg_errors, live_files, load
+from headwater.write._stage import partition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table as IcebergTable
+
+    from headwater.write._stage import Stage, Staged
+
+__all__ = ["Publication"]
+
+_TRIES = 20
+_LONGEST_WAIT = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """What to publish.
+
+    Args:
+        stage: Where the rows are.
+        staged: Its files.
+        column: The partition column; empty for a table that is replaced whole.
+        values: The partitions to replace.
+        summary: What the snapshot says about itself.
+        before_commit: Called before every attempt; raises to give up.
+        log: Told why an attempt is repeated.
+    """
+
+    stage: Stage
+    staged: Staged
+    column: str = ""
+    values: Sequence[int | date | str] = ()
+    summary: Mapping[str, str] = field(default_factory=dict)
+    before_commit: Callable[[], None]
+    log: Callable[[str], None]
+
+    def commit(self, catalog: Catalog) -> int:
+        """Publish and return the snapshot's id. Publishing the same stage again does nothing.
+
+        A conflict with another writer is settled by loading the table again: nothing is copied, so trying costs little.
+
+        Raises:
+            PublishConflict: Others kept changing the table.
+            WriteError: The stage does not fit the table any more, or was taken for dead.
+            MetastoreError: The metastore or the object store failed.
+        """
+        for attempt in range(_TRIES):
+            self.before_commit()
+            table = load(catalog, self.stage.target)
+            done = published_snapshot(table, self.stage.token)
+            if done is not None:
+                return done
+            self._refuse_misfits(table)
+            try:
+                return self._swap(table)
+            except (CommitFailedException, ValidationException) as error:
+                self.log(f"{self.stage.target}: another writer was first, trying again ({error})")
+                time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, _LONGEST_WAIT))  # noqa: S311 - no secret
+            except MetastoreError:
+                # The answer may be lost and the commit done all the same.
+                landed = self._landed(catalog)
+                if landed is None:
+                    raise
+                return landed
+        raise PublishConflict(
+            f"{self.stage.target} was not published: other writers changed it during {_TRIES} attempts. Run it again.",
+        )
+
+    def _swap(self, table: IcebergTable) -> int:
+        summary = {**self.summary, STAGE_MARK: self.stage.token}
+        with iceberg_errors(f"{self.stage.target} was not published"):
+            replaced = [file for file in live_files(table) if self._is_replaced(file, table)]
+            with table.transaction() as transaction:
+                # The metastore's lock is held while requirements are judged, so a fence cannot come in between.
+                transaction._stage((), (self._requirement(),))  # noqa: SLF001 - there is no public way
+                with transaction.update_snapshot(snapshot_properties=summary).overwrite() as overwrite:
+                    for file in replaced:
+                        overwrite.delete_data_file(file)
+                    for file in self.staged.files:
+                        overwrite.append_data_file(file)
+        return overwrite.snapshot_id
+
+    def _requirement(self) -> Any:
+        return NotFenced(target=str(self.stage.target), token=self.stage.token)
+
+    def _is_replaced(self, file: DataFile, table: IcebergTable) -> bool:
+        # Delete files stay: they apply to older rows only, which this commit takes away.
+        if file.content != DataFileContent.DATA:
+            return False
+        return not self.column or partition_of(file, table, self.column) in self._wanted
+
+    @property
+    def _wanted(self) -> set[Any]:
+        epoch = date(1970, 1, 1)
+        return {(value - epoch).days if isinstance(value, date) else value for value in self.values}
+
+    def _refuse_misfits(self, table: IcebergTable) -> None:
+        target = self.stage.target
+        if table.metadata.table_uuid != self.staged.target:
+            raise WriteError(f"{target} was dropped and made anew while this run wrote it. Run it again.")
+        if table.metadata.default_spec_id != self.staged.spec:
+            raise WriteError(f"{target} got other partitions while this run wrote it. Run it again.")
+        if not self.column:
+            return
+        strays = {partition_of(file, table, self.column) for file in self.staged.files} - self._wanted
+        if strays:
+            named = ", ".join(sorted(map(str, strays))[:5])
+            raise WriteError(
+                f"{target} was not published: its body made rows with {self.column} {named}, which is not being "
+                "written. Filter them out in the body.",
+            )
+
+    def _landed(self, catalog: Catalog) -> int | None:
+        for pause in (0.5, 2.0):
+            time.sleep(pause)
+            try:
+                return published_snapshot(load(catalog, self.stage.target), self.stage.token)
+            except HeadwaterError as error:
+                self.log(f"{self.stage.target}: the metastore does not answer yet ({error})")
+        return None
+
+
+def published_snapshot(table: IcebergTable, token: str) -> int | None:
+    """Return the snapshot that took a stage's files, or None."""
+    for snapshot in reversed(table.metadata.snapshots):
+        summary = snapshot.summary
+        if summary is not None and summary.additional_properties.get(STAGE_MARK) == token:
+            return snapshot.snapshot_id
+    return None
