@@ -1,0 +1,201 @@
+"""The Hive Metastore: which tables the lake has."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from headwater.box.component import Command, Component, Hint
+from headwater.box.components.databases import connect, ensure_database
+from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, opens
+from headwater.box.components.render import hadoop_xml, properties
+from headwater.box.components.s3 import ensure_bucket, hadoop_settings
+from headwater.errors import ComponentError
+from headwater.table import ZONES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from headwater.box.component import Box
+    from headwater.profile import Profile
+
+__all__ = ["MetastoreComponent", "ensure_zones", "metastore_client"]
+
+_SCHEMA = "scripts/metastore/upgrade/postgres/hive-schema-3.1.0.postgres.sql"
+_PACKAGES = (
+    "java.io", "java.lang", "java.lang.reflect", "java.math", "java.net", "java.nio", "java.text", "java.time",
+    "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.regex", "sun.nio.ch", "sun.security.action",
+)  # fmt: skip
+_LOGGING = {
+    "status": "warn",
+    "appender.console.type": "Console",
+    "appender.console.name": "console",
+    "appender.console.target": "SYSTEM_ERR",
+    "appender.console.layout.type": "PatternLayout",
+    "appender.console.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n%ex{20}",
+    "rootLogger.level": "warn",
+    "rootLogger.appenderRef.console.ref": "console",
+    "logger.datanucleus.name": "DataNucleus",
+    "logger.datanucleus.level": "error",
+    "logger.native.name": "org.apache.hadoop.util.NativeCodeLoader",
+    "logger.native.level": "error",
+}
+
+
+class MetastoreComponent(Component):
+    """Hive Metastore 3.1 on the box's PostgreSQL, on the box's address only."""
+
+    name = "metastore"
+    needs = ("postgres", "minio")
+    runtimes = ("metastore", "java21")
+    hints = (
+        Hint(r"Address already in use", "another program listens on the metastore's port; `headwater doctor` names it."),
+        Hint(r"password authentication failed", "credentials.json is not the one this data was made with; restore both together."),
+        Hint(r"Connection to \S+ refused", "PostgreSQL does not answer; see `headwater logs postgres`."),
+        Hint(r"OutOfMemoryError|Cannot allocate memory", "its heap is too small; raise HEADWATER_METASTORE_HEAP."),
+        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
+        Hint(r"AmazonS3Exception|S3Exception|AWSBadRequestException", "MinIO refused it; see `headwater logs minio`."),
+    )
+
+    def migrate(self, box: Box) -> None:
+        """Make the database, its schema and the lake's bucket."""
+        ensure_database(box.profile, "metastore-db")
+        _ensure_schema(box)
+        ensure_bucket(box.profile)
+
+    def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
+        """Render the site file and return the server's process."""
+        profile, home = box.profile, box.runtimes.path("metastore")
+        box.write_conf("metastore", "metastore-site.xml", hadoop_xml(_site(profile)))
+        log_settings = box.write_conf("metastore", "log4j2.properties", properties(_LOGGING))
+        argv = [
+            str(box.runtimes.path("java21") / "bin" / "java"),
+            *frugal(profile.setting("HEADWATER_METASTORE_HEAP"), metaspace="160m", code_cache="64m"),
+            *opens(_PACKAGES),
+            f"-Dlog4j2.configurationFile={log_settings}",
+            f"-Djava.io.tmpdir={_scratch(box)}",
+            "-cp",
+            class_path(box.conf("metastore"), home / "headwater-metastore.jar", home / "lib" / "*"),
+            "headwater.LoopbackMetastore",
+            profile.host,
+            str(profile.port("metastore")),
+        ]
+        return Command(argv, {**FRUGAL_ENV, "METASTORE_HOME": str(home)}, cwd=box.data("metastore"))
+
+    def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
+        """List the databases."""
+        with metastore_client(box.profile, timeout=4) as client:
+            client.get_all_databases()
+
+    def version(self, box: Box) -> str:
+        """Return the version in the lock file."""
+        return box.runtimes.version("metastore")
+
+    def url(self, box: Box, role: str) -> str | None:
+        """Return the address as Hive's clients take it."""
+        return f"thrift://{box.profile.address('metastore')}" if role == "" else None
+
+
+@contextmanager
+def metastore_client(profile: Profile, *, timeout: float = 30) -> Iterator[Any]:
+    """Open a connection to the box's metastore.
+
+    Args:
+        profile: Where it is.
+        timeout: Seconds to wait for each answer.
+
+    Raises:
+        ComponentError: It does not answer, or refuses what was asked.
+    """
+    from hive_metastore_client import HiveMetastoreClient  # noqa: PLC0415 - slow to import
+    from thrift.protocol.TBinaryProtocol import TBinaryProtocol  # noqa: PLC0415
+    from thrift.Thrift import TException  # noqa: PLC0415
+    from thrift.transport import TSocket, TTransport  # noqa: PLC0415
+
+    logging.getLogger("thrift.transport.TSocket").setLevel(logging.CRITICAL)  # it repeats what it raises
+    client = HiveMetastoreClient(profile.host, profile.port("metastore"))
+    socket = TSocket.TSocket(profile.host, profile.port("metastore"))
+    socket.setTimeout(timeout * 1000)
+    client._iprot = client._oprot = TBinaryProtocol(TTransport.TBufferedTransport(socket))  # noqa: SLF001 - it offers no time-out
+    try:
+        with client:
+            yield client
+    except (TException, OSError) as error:
+        raise ComponentError(
+            f"The metastore at {profile.address('metastore')} did not answer: {error or type(error).__name__}. "
+            "See `headwater logs metastore`.",
+        ) from error
+    finally:
+        socket.close()
+
+
+def ensure_zones(profile: Profile) -> None:
+    """Make the databases of the zones where they are absent; several processes may do so at once.
+
+    Raises:
+        ComponentError: The metastore does not answer.
+    """
+    from thrift_files.libraries.thrift_hive_metastore_client.ttypes import AlreadyExistsException, Database  # noqa: PLC0415
+
+    with metastore_client(profile) as client:
+        known = set(client.get_all_databases())
+        for zone in (zone for zone in ZONES if zone not in known):
+            try:
+                client.create_database(Database(name=zone, locationUri=f"s3://{profile.bucket}/{zone}", parameters={}))
+            except AlreadyExistsException:
+                continue
+
+
+def _site(profile: Profile) -> dict[str, str]:
+    address, logins = profile.address("postgres"), profile.credentials
+    return {
+        "metastore.thrift.uris": f"thrift://{profile.address('metastore')}",
+        "metastore.warehouse.dir": f"s3a://{profile.bucket}/",
+        "metastore.expression.proxy": "org.apache.hadoop.hive.metastore.DefaultPartitionExpressionProxy",
+        "metastore.task.threads.always": "org.apache.hadoop.hive.metastore.events.EventCleanerTask",
+        "metastore.event.db.notification.api.auth": "false",
+        "metastore.transactional.event.listeners": "org.apache.hive.hcatalog.listener.DbNotificationListener",
+        "metastore.event.db.listener.timetolive": "7d",
+        # A lock of a killed writer is free after a minute.
+        "metastore.txn.timeout": "60s",
+        "metastore.server.min.threads": "4",
+        "metastore.server.max.threads": "100",
+        "metastore.metrics.enabled": "false",
+        "metastore.stats.autogather": "false",
+        "javax.jdo.option.ConnectionURL": f"jdbc:postgresql://{address}/{logins.user('metastore-db')}?sslmode=disable",
+        "javax.jdo.option.ConnectionDriverName": "org.postgresql.Driver",
+        "javax.jdo.option.ConnectionUserName": logins.user("metastore-db"),
+        "javax.jdo.option.ConnectionPassword": logins.password("metastore-db"),
+        "datanucleus.connectionPool.maxPoolSize": "6",
+        "datanucleus.schema.autoCreateAll": "false",
+        "datanucleus.autoStartMechanismMode": "ignored",
+        "metastore.schema.verification": "true",
+        **hadoop_settings(profile),
+    }
+
+
+def _ensure_schema(box: Box) -> None:
+    """Run the schema's script as one transaction: the stock tool leaves half a schema when it is killed."""
+    from psycopg import Error  # noqa: PLC0415 - slow to import
+
+    with connect(box.profile, "metastore-db") as connection:
+        found = connection.execute("""SELECT to_regclass('public."VERSION"')""").fetchone()
+        if found and found[0]:
+            return
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(_schema_script(box.runtimes.path("metastore")))
+        except Error as error:
+            raise ComponentError(f"The metastore's schema could not be made: {error}. See `headwater logs postgres`.") from error
+
+
+def _schema_script(home: Path) -> bytes:
+    return (home / _SCHEMA).read_bytes()
+
+
+def _scratch(box: Box) -> Path:
+    folder = box.data("metastore") / "tmp"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

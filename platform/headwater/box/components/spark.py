@@ -1,0 +1,219 @@
+"""Spark: one long-lived Spark Connect server."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from headwater.box.component import Command, Component, Hint
+from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, opens
+from headwater.box.components.metastore import ensure_zones
+from headwater.box.components.render import properties
+from headwater.box.components.s3 import hadoop_settings
+from headwater.errors import ComponentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from headwater.box.component import Box
+    from headwater.profile import Profile
+
+__all__ = ["SparkComponent", "connect_url"]
+
+_PACKAGES = (
+    "java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util",
+    "java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs",
+    "sun.security.action", "sun.util.calendar",
+)  # fmt: skip
+_FIXED = {
+    "spark.master": "local[*]",
+    "spark.app.name": "headwater",
+    # One name for Hive and Iceberg tables.
+    "spark.sql.catalogImplementation": "hive",
+    "spark.sql.catalog.spark_catalog": "org.apache.iceberg.spark.SparkSessionCatalog",
+    "spark.sql.catalog.spark_catalog.type": "hive",
+    # Others commit too: a cached table would be read as it was.
+    "spark.sql.catalog.spark_catalog.cache-enabled": "false",
+    "spark.sql.filesourceTableRelationCacheSize": "0",
+    "spark.sql.catalog.spark_catalog.table-default.format-version": "2",
+    "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.hadoop.iceberg.hive.lock-heartbeat-interval-ms": "20000",
+    "spark.eventLog.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # What the pages remember lives in the heap.
+    "spark.ui.retainedJobs": "50",
+    "spark.ui.retainedStages": "50",
+    "spark.ui.retainedTasks": "2000",
+    "spark.sql.ui.retainedExecutions": "20",
+    "spark.connect.ui.retainedSessions": "20",
+    "spark.connect.ui.retainedStatements": "50",
+    "spark.cleaner.periodicGC.interval": "5min",
+    "spark.connect.session.manager.defaultSessionTimeout": "60m",
+    "spark.connect.grpc.maxInboundMessageSize": str(256 * 1024 * 1024),
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|credential",
+}
+_LOGGING = {
+    "status": "warn",
+    "appender.console.type": "Console",
+    "appender.console.name": "console",
+    "appender.console.target": "SYSTEM_ERR",
+    "appender.console.layout.type": "PatternLayout",
+    "appender.console.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n%ex{40}",
+    "rootLogger.level": "warn",
+    "rootLogger.appenderRef.console.ref": "console",
+    "logger.native.name": "org.apache.hadoop.util.NativeCodeLoader",
+    "logger.native.level": "error",
+}
+
+
+class SparkComponent(Component):
+    """Spark Connect: clients need its address and token, and no Java."""
+
+    name = "spark"
+    needs = ("metastore", "minio")
+    runtimes = ("spark", "spark-jars", "java21")
+    hints = (
+        Hint(r"Address already in use|BindException", "another program listens on one of Spark's ports; `headwater doctor` names it."),
+        Hint(r"OutOfMemoryError|Cannot allocate memory", "its heap is too small for this data; raise HEADWATER_SPARK_HEAP."),
+        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
+        Hint(r"MetaException|Could not connect to meta store", "the metastore does not answer; see `headwater logs metastore`."),
+        Hint(r"AWSBadRequestException|S3Exception|NoSuchBucket", "MinIO refused it; see `headwater logs minio`."),
+    )
+
+    def migrate(self, box: Box) -> None:
+        """Make the zones' databases."""
+        ensure_zones(box.profile)
+
+    def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
+        """Render the settings and return the server's process.
+
+        Spark's own start script is not used: it always adds a JDK module that small runtimes leave out.
+        """
+        profile, home = box.profile, box.runtimes.path("spark")
+        box.write_conf("spark", "spark-defaults.conf", properties(_settings(box)))
+        box.write_conf("spark", "log4j2.properties", properties(_LOGGING))
+        heap = profile.setting("HEADWATER_SPARK_HEAP")
+        argv = [
+            str(box.runtimes.path("java21") / "bin" / "java"),
+            *frugal(heap, metaspace="384m", code_cache="160m"),
+            *opens(_PACKAGES),
+            *opens(["sun.security.krb5"], "java.security.jgss"),
+            "-Djdk.reflect.useDirectMethodHandle=false",
+            "-Dio.netty.tryReflectionSetAccessible=true",
+            f"-Djava.io.tmpdir={_scratch(box)}",
+            "-cp",
+            class_path(box.conf("spark"), box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
+            "org.apache.spark.deploy.SparkSubmit",
+            "--class",
+            "org.apache.spark.sql.connect.service.SparkConnectServer",
+            "spark-internal",
+        ]
+        return Command(argv, _environment(box, home), cwd=box.data("spark"))
+
+    def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
+        """Run a statement in a session of its own."""
+        select_one(box.profile, timeout=5)
+
+    def version(self, box: Box) -> str:
+        """Return the version in the lock file."""
+        return box.runtimes.version("spark")
+
+    def url(self, box: Box, role: str) -> str | None:
+        """Return the address as Spark Connect's clients take it, without the token."""
+        return f"sc://localhost:{box.profile.port('spark')}" if role == "" else None
+
+
+def connect_url(profile: Profile) -> str:
+    """Return the address with its token, for ``SparkSession.builder.remote``.
+
+    The name ``localhost`` is a must: to any other host the client sends a token only over TLS.
+    """
+    return f"sc://localhost:{profile.port('spark')}/;token={profile.credentials.password('spark')}"
+
+
+def select_one(profile: Profile, *, timeout: float) -> None:
+    """Run ``SELECT 1`` over plain gRPC: the full client loads pandas and retries for minutes.
+
+    Raises:
+        ComponentError: It fails or takes too long.
+    """
+    import grpc  # noqa: PLC0415 - slow to import
+    from pyspark.sql.connect.proto import base_pb2_grpc  # noqa: PLC0415
+
+    address = profile.address("spark")
+    with grpc.insecure_channel(address) as channel:
+        stub = base_pb2_grpc.SparkConnectServiceStub(channel)
+        try:
+            _query(stub, (("authorization", f"Bearer {profile.credentials.password('spark')}"),), timeout)
+        except grpc.RpcError as error:
+            raise ComponentError(f"Spark at {address} did not run SELECT 1: {_said(error)}. See `headwater logs spark`.") from error
+
+
+def _query(stub: Any, metadata: tuple[tuple[str, str], ...], timeout: float) -> None:
+    from pyspark.sql.connect.proto import base_pb2 as pb  # noqa: PLC0415
+
+    session = {"session_id": str(uuid.uuid4()), "user_context": pb.UserContext(user_id="headwater-probe")}
+    request = pb.ExecutePlanRequest(**session)
+    request.plan.root.sql.query = "SELECT 1"
+    for _ in stub.ExecutePlan(request, timeout=timeout, metadata=metadata):
+        pass
+    stub.ReleaseSession(pb.ReleaseSessionRequest(**session), timeout=timeout, metadata=metadata)
+
+
+def _said(error: Any) -> str:
+    return f"{error.code().name.lower()}, {error.details()}"
+
+
+def _settings(box: Box) -> dict[str, str]:
+    profile = box.profile
+    return {
+        **_FIXED,
+        "spark.driver.memory": profile.setting("HEADWATER_SPARK_HEAP"),
+        "spark.driver.host": profile.host,
+        "spark.driver.bindAddress": profile.host,
+        "spark.driver.port": str(profile.port("spark-driver")),
+        "spark.driver.blockManager.port": str(profile.port("spark-blocks")),
+        "spark.blockManager.port": str(profile.port("spark-blocks")),
+        "spark.port.maxRetries": "0",
+        "spark.ui.port": str(profile.port("spark-ui")),
+        "spark.connect.grpc.binding.address": profile.host,
+        "spark.connect.grpc.binding.port": str(profile.port("spark")),
+        "spark.connect.grpc.port.maxRetries": "0",
+        "spark.connect.authenticate.token": profile.credentials.password("spark"),
+        "spark.sql.warehouse.dir": f"s3://{profile.bucket}/",
+        "spark.sql.catalog.spark_catalog.uri": f"thrift://{profile.address('metastore')}",
+        "spark.hadoop.hive.metastore.uris": f"thrift://{profile.address('metastore')}",
+        **{f"spark.hadoop.{name}": value for name, value in hadoop_settings(profile).items()},
+    }
+
+
+def _environment(box: Box, home: Path) -> dict[str, str]:
+    archives = sorted((home / "python").glob("py4j*.zip")) + sorted((home / "python" / "lib").glob("py4j*.zip"))
+    return {
+        **FRUGAL_ENV,
+        "SPARK_HOME": str(home),
+        "SPARK_CONF_DIR": str(box.conf("spark")),
+        "SPARK_LOCAL_DIRS": str(box.data("spark") / "tmp"),
+        "SPARK_LOCAL_IP": box.profile.host,
+        "SPARK_LOCAL_HOSTNAME": box.profile.host,
+        "SPARK_SCALA_VERSION": "2.13",
+        "JAVA_HOME": str(box.runtimes.path("java21")),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYTHONPATH": class_path(home / "python", *archives),
+    }
+
+
+def _scratch(box: Box) -> Path:
+    """Return an empty folder; a killed server leaves its blocks behind."""
+    folder = box.data("spark") / "tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

@@ -1,0 +1,233 @@
+"""Superset: dashboards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headwater.box.component import Command, Component, Hint
+from headwater.box.components import superset_setup
+from headwater.box.components.databases import connect, database_url, ensure_database
+from headwater.box.components.java import FRUGAL_ENV
+from headwater.box.components.tls import ca_path
+from headwater.errors import ComponentError
+from headwater.profile import inherited_env
+
+if TYPE_CHECKING:
+    from headwater.box.component import Box
+    from headwater.profile import Profile
+
+__all__ = ["DATABASE_NAME", "DATABASE_UUID", "SupersetComponent"]
+
+# The one database connection of the box in Superset; dashboards refer to it by this number.
+DATABASE_UUID = "6a4f3c1e-6f0d-5d0b-9c55-7d1f6c0b0001"
+DATABASE_NAME = "Lake"
+
+_CONFIG = '''\
+"""Rendered by Headwater at every start; changes here are lost."""
+
+SECRET_KEY = {secret!r}
+SQLALCHEMY_DATABASE_URI = {database!r}
+SQLALCHEMY_ENGINE_OPTIONS = {{"pool_size": 5, "max_overflow": 5, "pool_pre_ping": True}}
+
+WTF_CSRF_ENABLED = True
+SESSION_COOKIE_NAME = {cookie!r}
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+# Without TLS on the loopback address a secure cookie would never be sent.
+SESSION_COOKIE_SECURE = False
+TALISMAN_ENABLED = True
+# Pages load from here only, which also keeps the built-in usage pixel from calling home.
+TALISMAN_CONFIG = {{
+    "content_security_policy": {{
+        "base-uri": ["'self'"],
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "worker-src": ["'self'", "blob:"],
+        "connect-src": ["'self'"],
+        "object-src": "'none'",
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "font-src": ["'self'", "data:"],
+        "script-src": ["'self'", "'strict-dynamic'"],
+    }},
+    "content_security_policy_nonce_in": ["script-src"],
+    "force_https": False,
+    "session_cookie_secure": False,
+}}
+RATELIMIT_ENABLED = True
+RATELIMIT_STORAGE_URI = "memory://"
+RATELIMIT_APPLICATION = "500 per second"
+AUTH_RATE_LIMITED = True
+AUTH_RATE_LIMIT = "10 per second"
+PUBLIC_ROLE_LIKE = None
+
+# Tables change under the charts, so results are not kept; what a table looks like is, for a short time.
+CACHE_CONFIG = {{"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": 60, "CACHE_THRESHOLD": 200}}
+DATA_CACHE_CONFIG = {{"CACHE_TYPE": "NullCache"}}
+RESULTS_BACKEND = None
+
+FEATURE_FLAGS = {{"ALERT_REPORTS": False, "DASHBOARD_RBAC": True, "DRILL_TO_DETAIL": True, "DRILL_BY": True}}
+ENABLE_TEMPLATE_REMOVE_FILTERS = False
+SUPERSET_WEBSERVER_TIMEOUT = 120
+SQLLAB_TIMEOUT = 100
+LOG_LEVEL = "WARNING"
+ENABLE_TIME_ROTATE = False
+STATS_LOGGER_INTERVAL = 0
+'''
+
+
+class SupersetComponent(Component):
+    """Superset in an environment of its own, with the lake as its one database."""
+
+    name = "superset"
+    # It starts without Trino; only its charts need it.
+    needs = ("postgres",)
+    runtimes = ("superset",)
+    hints = (
+        Hint(r"Connection in use|Address already in use", "another program listens on Superset's port; `headwater doctor` names it."),
+        Hint(r"password authentication failed", "credentials.json is not the one this data was made with; restore both together."),
+        Hint(r"Invalid decryption key|InvalidToken", "credentials.json is not the one this data was made with; restore both together."),
+        Hint(r"[Cc]onnection refused|could not connect to server", "PostgreSQL does not answer; see `headwater logs postgres`."),
+        Hint(r"was sent SIGKILL! Perhaps out of memory|MemoryError", "the machine has too little free memory."),
+        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
+    )
+
+    def migrate(self, box: Box) -> None:
+        """Bring the database, roles, admin user and the connection to Trino to this version, in one process."""
+        ensure_database(box.profile, "superset-db")
+        task = _task(box)
+        mark = {"digest": _digest(box, task), "revision": _revision(box)}
+        marker = box.data("superset") / "migrated.json"
+        if mark["revision"] and marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == mark:
+            return
+        marker.unlink(missing_ok=True)
+        _set_up(box, task)
+        marker.write_text(json.dumps({**mark, "revision": _revision(box)}), encoding="utf-8")
+
+    def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
+        """Render the configuration and return the web server's process."""
+        env = _environment(box)
+        argv = [
+            str(box.runtimes.path("superset") / "bin" / "python"),
+            "-m",
+            "gunicorn",
+            "--workers=1",
+            "--worker-class=gthread",
+            "--threads=8",
+            f"--bind={box.profile.address('superset')}",
+            "--timeout=120",
+            "--graceful-timeout=10",
+            "--no-control-socket",
+            f"--worker-tmp-dir={_scratch(box)}",
+            "--error-logfile=-",
+            "--log-level=warning",
+            "superset.app:create_app()",
+        ]
+        return Command(argv, env, cwd=box.data("superset"))
+
+    def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
+        """Log in as the admin."""
+        from requests import RequestException, Session  # noqa: PLC0415 - slow to import
+
+        logins = box.profile.credentials
+        body = {"username": logins.user("superset"), "password": logins.password("superset"), "provider": "db"}
+        url = f"http://{box.profile.address('superset')}/api/v1/security/login"
+        try:
+            with Session() as session:
+                session.trust_env = False  # no proxy leads to this machine itself
+                answer = session.post(url, json=body, timeout=5)
+        except RequestException as error:
+            raise ComponentError(f"Superset at {box.profile.address('superset')} did not answer: {error}") from error
+        if not answer.ok or "access_token" not in answer.text:
+            raise ComponentError(
+                f"Superset at {box.profile.address('superset')} refused the admin's login: {answer.status_code} {answer.text[:200]}",
+            )
+
+    def version(self, box: Box) -> str:
+        """Return the version in the lock file."""
+        return box.runtimes.version("superset")
+
+
+def _environment(box: Box) -> dict[str, str]:
+    profile = box.profile
+    config = box.write_conf("superset", "superset_config.py", _config(profile))
+    return {
+        **FRUGAL_ENV,
+        "SUPERSET_CONFIG_PATH": str(config),
+        "SUPERSET_HOME": str(box.data("superset")),
+        "FLASK_APP": "superset.app:create_app()",
+        "SCARF_ANALYTICS": "false",
+        "TMPDIR": str(_scratch(box)),
+        "PYTHONPATH": "",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # Trino is on this machine and has its own authority, whatever the user has for the world outside.
+        "REQUESTS_CA_BUNDLE": "",
+        "CURL_CA_BUNDLE": "",
+        "NO_PROXY": f"{profile.host},localhost",
+        "no_proxy": f"{profile.host},localhost",
+    }
+
+
+def _config(profile: Profile) -> str:
+    return _CONFIG.format(
+        secret=profile.credentials.password("superset-secret"),
+        database=database_url(profile, "superset-db", "postgresql+psycopg2"),
+        # Cookies are not told apart by port: two boxes on one machine would log each other out.
+        cookie=f"superset-{profile.port('superset')}",
+    )
+
+
+def _task(box: Box) -> dict[str, Any]:
+    """Return what the setup script shall bring about; it holds passwords and travels over a pipe."""
+    profile, logins = box.profile, box.profile.credentials
+    user, password = logins.user("trino-superset"), logins.password("trino-superset")
+    return {
+        "admin": {"username": logins.user("superset"), "password": logins.password("superset")},
+        "database": {
+            "uuid": DATABASE_UUID,
+            "name": DATABASE_NAME,
+            "uri": f"trino://{user}:{password}@{profile.address('trino-tls')}/iceberg",
+            "extra": {
+                "engine_params": {"connect_args": {"http_scheme": "https", "verify": str(ca_path(profile)), "source": "superset"}},
+                "metadata_params": {},
+                "metadata_cache_timeout": {},
+                "allows_virtual_table_explore": True,
+                "disable_data_preview": False,
+                "schemas_allowed_for_file_upload": [],
+            },
+        },
+    }
+
+
+def _digest(box: Box, task: dict[str, Any]) -> str:
+    script = Path(superset_setup.__file__).read_text(encoding="utf-8")
+    parts = (str(box.runtimes.path("superset")), box.runtimes.version("superset"), _config(box.profile), json.dumps(task), script)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _revision(box: Box) -> str:
+    with connect(box.profile, "superset-db") as connection:
+        found = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
+        if not found or not found[0]:
+            return ""
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else ""
+
+
+def _set_up(box: Box, task: dict[str, Any]) -> None:
+    # -P: the script's own folder holds modules named like the libraries that it imports.
+    argv = [str(box.runtimes.path("superset") / "bin" / "python"), "-P", superset_setup.__file__]
+    done = subprocess.run(
+        argv, env=inherited_env(**_environment(box)), cwd=box.data("superset"), input=json.dumps(task), text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise ComponentError(f"Superset's setup ended with exit code {done.returncode}; what it said is above.")
+
+
+def _scratch(box: Box) -> Path:
+    folder = box.data("superset") / "tmp"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
