@@ -175,7 +175,7 @@ def judge(
     results = []
     for question in plan.questions:
         check = question.check
-        broken = int(answers[question.statement][0][question.column])
+        broken = int(answers[question.statement][0][question.column] or 0)
         results.append(
             CheckResult(
                 check=check.name,
