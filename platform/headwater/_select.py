@@ -92,7 +92,7 @@ def relations_read(sql: str, tree: exp.Query) -> dict[str, exp.Table]:
         SelectError: A table is not written as ``zone.name``.
     """
     found: dict[str, exp.Table] = {}
-    for node in sorted(_real_tables(sql, tree), key=_start):
+    for node in sorted(_real_tables(tree), key=_start):
         if not isinstance(node.this, exp.Identifier):
             raise _at(sql, node, f"{node.sql('trino')} cannot be read from; use tables, CTEs and UNNEST.")
         if not node.db or node.catalog:
@@ -101,11 +101,11 @@ def relations_read(sql: str, tree: exp.Query) -> dict[str, exp.Table]:
     return found
 
 
-def _real_tables(sql: str, tree: exp.Query) -> list[exp.Table]:
+def _real_tables(tree: exp.Query) -> list[exp.Table]:
     try:
         sources = [source for scope in traverse_scope(tree) for source in scope.selected_sources.values()]
     except OptimizeError as error:
-        raise _blame(sql, tree, error, lambda _: None) from error
+        raise SelectError(f"{error}; give every table of a FROM its own alias.") from error
     ctes = {id(node) for node, source in sources if isinstance(source, Scope)}
     return [node for node in tree.find_all(exp.Table) if id(node) not in ctes]
 
@@ -220,7 +220,7 @@ def with_source(outer: exp.Query, name: str, source: exp.Query) -> exp.Query:
     copy = outer.copy()
     for node in list(copy.find_all(exp.Table)):
         if node.name == name and not node.db:
-            node.replace(source.copy().subquery(node.alias_or_name))
+            node.replace(source.copy().subquery(exp.to_identifier(node.alias_or_name, quoted=True)))
     return copy
 
 
@@ -275,7 +275,7 @@ def _blame(
     tree: exp.Query,
     error: OptimizeError,
     attempt: Callable[[exp.Query], object],
-    known: Collection[str] = (),
+    known: Collection[str],
 ) -> SelectError:
     """Find the column that an error of sqlglot is about, which does not always say where it stands."""
     reason = _PLACE.sub("", str(error)).rstrip(".")
