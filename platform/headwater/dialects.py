@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named", "identifier", "quoted"]
+__all__ = ["ATHENA", "DIALECTS", "SPARK", "TRINO", "Dialect", "dialect_named", "identifier", "quoted"]
 
 
 @dataclass(frozen=True, kw_only=True)
