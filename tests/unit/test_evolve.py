@@ -130,6 +130,9 @@ def test_an_applied_plan_leaves_nothing_to_do(before: Table, after: Table, has_r
 
 def test_pyiceberg_applies_what_is_planned() -> None:
     """The legal changes are those that PyIceberg's own schema update accepts."""
+    from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+    from pyiceberg.table.metadata import new_table_metadata
+    from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
     from pyiceberg.table.update.schema import UpdateSchema
 
     before = _table(ID, COUNT, Column("paid", "decimal(9,2)", "Paid."), Column("rate", "float", "Rate."))
@@ -142,9 +145,11 @@ def test_pyiceberg_applies_what_is_planned() -> None:
     )
     asked = _plan(before, after)
     wanted = {field.name: field for field in iceberg_schema(after).fields}
+    schema = iceberg_schema(before)
+    metadata = new_table_metadata(schema, UNPARTITIONED_PARTITION_SPEC, UNSORTED_SORT_ORDER, "s3://lake/curated/loan")
     # All that it asks of a transaction while no table is written.
-    transaction: Any = SimpleNamespace(table_metadata=SimpleNamespace(partition_specs=()))
-    update = UpdateSchema(transaction, schema=iceberg_schema(before))
+    transaction: Any = SimpleNamespace(table_metadata=metadata)
+    update = UpdateSchema(transaction, schema=schema)
     for column in asked.widen:
         update.update_column(column.name, field_type=wanted[column.name].field_type)
     for column in asked.update_doc:
