@@ -63,7 +63,15 @@ class Identity:
         """Return the command that runs ``argv`` as this identity, for a child process."""
         if self.way == "self":
             return list(argv)
-        return [sys.executable, "-m", "headwater.box.unprivileged", self.way, self.name, f"{self.uid}:{self.gid}", *argv]
+        return [
+            sys.executable,
+            "-m",
+            "headwater.box.unprivileged",
+            self.way,
+            self.name,
+            f"{self.uid}:{self.gid}",
+            *argv,
+        ]
 
     def __str__(self) -> str:
         """Say it in a few words."""
@@ -106,8 +114,8 @@ def decide(profile: Profile, uid: int, owner: int, *, namespaces: bool) -> Ident
         closed = _closed(folder, account)
         if closed is not None:
             raise ConfigError(
-                f"PostgreSQL refuses to run as root, and {account.pw_name} may not enter {closed}. Set HEADWATER_HOME and "
-                "HEADWATER_CACHE to folders that everybody may enter, such as /var/lib/headwater and /var/cache/headwater.",
+                f"PostgreSQL refuses to run as root, and {account.pw_name} may not enter {closed}. "
+                "Set HEADWATER_HOME and HEADWATER_CACHE to folders that all may enter, such as /var/lib/headwater and /var/cache/headwater.",
             )
     return Identity("account", account.pw_name, account.pw_uid, account.pw_gid)
 
@@ -150,7 +158,8 @@ def _account() -> pwd.struct_passwd:
         except KeyError:
             continue
     raise ConfigError(
-        f"PostgreSQL refuses to run as root, and there is no account {' or '.join(_ACCOUNTS)}. Add one, or run as another user.",
+        f"PostgreSQL refuses to run as root, and there is no account {' or '.join(_ACCOUNTS)}. "
+        "Add one, or run as another user.",
     )
 
 

@@ -38,7 +38,9 @@ def all_components() -> dict[str, Component]:
         found[name] = getattr(import_module(module), attribute)()
     for point in entry_points(group="headwater.components"):
         if point.name in found:
-            raise ConfigError(f"Component {point.name!r} is declared twice, by {point.value} too. Uninstall one of the packages.")
+            raise ConfigError(
+                f"Component {point.name!r} is declared twice, by {point.value} too. Uninstall one of the packages."
+            )
         found[point.name] = _load(point)
     return found
 
@@ -47,5 +49,7 @@ def _load(point: EntryPoint) -> Component:
     try:
         component: Component = point.load()()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"Component {point.name!r} ({point.value}) cannot be loaded: {error}. Reinstall its package.") from error
+        raise ConfigError(
+            f"Component {point.name!r} ({point.value}) cannot be loaded: {error}. Reinstall its package."
+        ) from error
     return component

@@ -29,7 +29,9 @@ def database_url(profile: Profile, login: str, driver: str = "postgresql") -> st
     return f"{driver}://{user}:{password}@{profile.address('postgres')}/{user}"
 
 
-def connect(profile: Profile, login: str, *, database: str | None = None, timeout: int = 10) -> Connection[tuple[Any, ...]]:
+def connect(
+    profile: Profile, login: str, *, database: str | None = None, timeout: int = 10
+) -> Connection[tuple[Any, ...]]:
     """Return an autocommit connection.
 
     Args:
@@ -57,7 +59,9 @@ def connect(profile: Profile, login: str, *, database: str | None = None, timeou
         )
     except psycopg.Error as error:
         said = str(error).strip().splitlines()[0]
-        raise ComponentError(f"PostgreSQL at {profile.address('postgres')} refused {user}: {said}; see `headwater logs postgres`.") from error
+        raise ComponentError(
+            f"PostgreSQL at {profile.address('postgres')} refused {user}: {said}; see `headwater logs postgres`."
+        ) from error
 
 
 def ensure_database(profile: Profile, login: str) -> None:

@@ -26,7 +26,8 @@ __all__ = ["MetastoreComponent", "ensure_zones", "metastore_client"]
 _SCHEMA = "scripts/metastore/upgrade/postgres/hive-schema-3.1.0.postgres.sql"
 _PACKAGES = (
     "java.io", "java.lang", "java.lang.reflect", "java.math", "java.net", "java.nio", "java.text", "java.time",
-    "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.regex", "sun.nio.ch", "sun.security.action",
+    "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.regex", "sun.nio.ch",
+    "sun.security.action",
 )  # fmt: skip
 _LOGGING = {
     "status": "warn",
@@ -51,8 +52,13 @@ class MetastoreComponent(Component):
     needs = ("postgres", "minio")
     runtimes = ("metastore", "java21")
     hints = (
-        Hint(r"Address already in use", "another program listens on the metastore's port; `headwater doctor` names it."),
-        Hint(r"password authentication failed", "credentials.json is not the one this data was made with; restore both together."),
+        Hint(
+            r"Address already in use", "another program listens on the metastore's port; `headwater doctor` names it."
+        ),
+        Hint(
+            r"password authentication failed",
+            "credentials.json is not the one this data was made with; restore both together.",
+        ),
         Hint(r"Connection to \S+ refused", "PostgreSQL does not answer; see `headwater logs postgres`."),
         Hint(r"OutOfMemoryError|Cannot allocate memory", "its heap is too small; raise HEADWATER_METASTORE_HEAP."),
         Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
@@ -158,8 +164,10 @@ def _site(profile: Profile) -> dict[str, str]:
         "metastore.event.db.notification.api.auth": "false",
         "metastore.transactional.event.listeners": "org.apache.hive.hcatalog.listener.DbNotificationListener",
         "metastore.event.db.listener.timetolive": "7d",
-        # A lock of a killed writer is free after a minute.
+        # A lock of a killed writer is free after little more than a minute.
         "metastore.txn.timeout": "60s",
+        "metastore.timedout.txn.reaper.interval": "10s",
+        "metastore.task.threads.remote": "org.apache.hadoop.hive.metastore.txn.AcidHouseKeeperService",
         "metastore.server.min.threads": "4",
         "metastore.server.max.threads": "100",
         "metastore.metrics.enabled": "false",
@@ -188,7 +196,9 @@ def _ensure_schema(box: Box) -> None:
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute(_schema_script(box.runtimes.path("metastore")))
         except Error as error:
-            raise ComponentError(f"The metastore's schema could not be made: {error}. See `headwater logs postgres`.") from error
+            raise ComponentError(
+                f"The metastore's schema could not be made: {error}. See `headwater logs postgres`."
+            ) from error
 
 
 def _schema_script(home: Path) -> bytes:

@@ -21,10 +21,22 @@ class MinioComponent(Component):
     name = "minio"
     runtimes = ("minio",)
     hints = (
-        Hint(r"address already in use|Specified port is already in use", "another program listens on MinIO's port; `headwater doctor` names it."),
-        Hint(r"no space left|Storage reached its minimum free drive threshold", "the disk is full; free some space below HEADWATER_HOME."),
-        Hint(r"file access denied|permission denied", "the data folder belongs to another user; run the box as the user who made it."),
-        Hint(r"Unable to initialize config|decrypt|credential", "credentials.json is not the one this data was made with; restore both together."),
+        Hint(
+            r"address already in use|Specified port is already in use",
+            "another program listens on MinIO's port; `headwater doctor` names it.",
+        ),
+        Hint(
+            r"no space left|Storage reached its minimum free drive threshold",
+            "the disk is full; free some space below HEADWATER_HOME.",
+        ),
+        Hint(
+            r"file access denied|permission denied",
+            "the data folder belongs to another user; run the box as the user who made it.",
+        ),
+        Hint(
+            r"Unable to initialize config|decrypt|credential",
+            "credentials.json is not the one this data was made with; restore both together.",
+        ),
     )
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
@@ -65,7 +77,9 @@ class MinioComponent(Component):
         try:
             client.list_buckets()
         except (BotoCoreError, ClientError) as error:
-            raise ComponentError(f"MinIO at {box.profile.address('minio')} did not list its buckets: {error}") from error
+            raise ComponentError(
+                f"MinIO at {box.profile.address('minio')} did not list its buckets: {error}"
+            ) from error
         finally:
             client.close()
 

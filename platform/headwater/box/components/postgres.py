@@ -56,10 +56,22 @@ class PostgresComponent(Component):
         Hint(r"Address already in use", "another program listens on PostgreSQL's port; `headwater doctor` names it."),
         Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
         Hint(r"could not map anonymous shared memory|Out of memory", "the machine has too little free memory."),
-        Hint(r"pre-existing shared memory block|lock file .* already exists", "an older PostgreSQL of this box still runs; `headwater down` ends it."),
-        Hint(r"has wrong ownership|could not open .*: Permission denied", "the data folder belongs to another user; run the box as the user who made it."),
-        Hint(r"invalid checkpoint record|invalid page|checksum", "the data folder is damaged; restore HEADWATER_HOME from a backup."),
-        Hint(r"password authentication failed", "credentials.json is not the one this data was made with; restore both together."),
+        Hint(
+            r"pre-existing shared memory block|lock file .* already exists",
+            "an older PostgreSQL of this box still runs; `headwater down` ends it.",
+        ),
+        Hint(
+            r"has wrong ownership|could not open .*: Permission denied",
+            "the data folder belongs to another user; run the box as the user who made it.",
+        ),
+        Hint(
+            r"invalid checkpoint record|invalid page|checksum",
+            "the data folder is damaged; restore HEADWATER_HOME from a backup.",
+        ),
+        Hint(
+            r"password authentication failed",
+            "credentials.json is not the one this data was made with; restore both together.",
+        ),
     )
 
     def migrate(self, box: Box) -> None:
@@ -71,7 +83,8 @@ class PostgresComponent(Component):
         found = (folder / _CLUSTER / "PG_VERSION").read_text(encoding="ascii").strip()
         if found != _MAJOR:
             raise ComponentError(
-                f"{folder / _CLUSTER} was made by PostgreSQL {found}, and this is {_MAJOR}. Start the older Headwater once and export from it.",
+                f"{folder / _CLUSTER} was made by PostgreSQL {found}, and this is {_MAJOR}. "
+                "Start the older Headwater once and export from it.",
             )
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
@@ -81,7 +94,11 @@ class PostgresComponent(Component):
         program = box.runtimes.path("postgres") / "bin" / "postgres"
         argv = [str(program), "-D", str(box.data("postgres") / _CLUSTER)]
         argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return Command(argv, cwd=box.data("postgres"), become=partial(_become, box.data("postgres") / _CLUSTER, chosen_user(profile)))
+        return Command(
+            argv,
+            cwd=box.data("postgres"),
+            become=partial(_become, box.data("postgres") / _CLUSTER, chosen_user(profile)),
+        )
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """Log in and run a statement."""
@@ -119,7 +136,9 @@ def _make_cluster(box: Box, folder: Path) -> None:
         "--data-checksums",
     ]
     try:
-        done = subprocess.run(identity.wrap(argv), cwd=folder, env=inherited_env(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            identity.wrap(argv), cwd=folder, env=inherited_env(), capture_output=True, text=True, check=False
+        )
     finally:
         password_file.unlink(missing_ok=True)
     if done.returncode:

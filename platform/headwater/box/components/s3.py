@@ -13,7 +13,7 @@ __all__ = ["ensure_bucket", "hadoop_settings", "s3_client"]
 
 
 def hadoop_settings(profile: Profile) -> dict[str, str]:
-    """Return the ``fs.*`` settings with which Hadoop reads and writes ``s3://`` and ``s3a://``; contains the secret key."""
+    """Return the ``fs.*`` settings with which Hadoop uses ``s3://`` and ``s3a://``; they hold the secret key."""
     return {
         "fs.s3a.endpoint": f"http://{profile.address('minio')}",
         "fs.s3a.endpoint.region": profile.region,
@@ -76,6 +76,8 @@ def ensure_bucket(profile: Profile) -> None:
     except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
         return
     except (BotoCoreError, ClientError) as error:
-        raise ComponentError(f"Bucket {profile.bucket} could not be made in MinIO: {error}. See `headwater logs minio`.") from error
+        raise ComponentError(
+            f"Bucket {profile.bucket} could not be made in MinIO: {error}. See `headwater logs minio`."
+        ) from error
     finally:
         client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import uuid
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import Command, Component, Hint
@@ -80,10 +81,19 @@ class SparkComponent(Component):
     needs = ("metastore", "minio")
     runtimes = ("spark", "spark-jars", "java21")
     hints = (
-        Hint(r"Address already in use|BindException", "another program listens on one of Spark's ports; `headwater doctor` names it."),
-        Hint(r"OutOfMemoryError|Cannot allocate memory", "its heap is too small for this data; raise HEADWATER_SPARK_HEAP."),
+        Hint(
+            r"Address already in use|BindException",
+            "another program listens on one of Spark's ports; `headwater doctor` names it.",
+        ),
+        Hint(
+            r"OutOfMemoryError|Cannot allocate memory",
+            "its heap is too small for this data; raise HEADWATER_SPARK_HEAP.",
+        ),
         Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
-        Hint(r"MetaException|Could not connect to meta store", "the metastore does not answer; see `headwater logs metastore`."),
+        Hint(
+            r"MetaException|Could not connect to meta store",
+            "the metastore does not answer; see `headwater logs metastore`.",
+        ),
         Hint(r"AWSBadRequestException|S3Exception|NoSuchBucket", "MinIO refused it; see `headwater logs minio`."),
     )
 
@@ -119,7 +129,7 @@ class SparkComponent(Component):
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """Run a statement in a session of its own."""
-        select_one(box.profile, timeout=5)
+        _select_one(box.profile, timeout=5)
 
     def version(self, box: Box) -> str:
         """Return the version in the lock file."""
@@ -138,33 +148,34 @@ def connect_url(profile: Profile) -> str:
     return f"sc://localhost:{profile.port('spark')}/;token={profile.credentials.password('spark')}"
 
 
-def select_one(profile: Profile, *, timeout: float) -> None:
+def _select_one(profile: Profile, *, timeout: float) -> None:
     """Run ``SELECT 1`` over plain gRPC: the full client loads pandas and retries for minutes.
 
     Raises:
         ComponentError: It fails or takes too long.
     """
-    import grpc  # noqa: PLC0415 - slow to import
-    from pyspark.sql.connect.proto import base_pb2_grpc  # noqa: PLC0415
-
+    grpc: Any = import_module("grpc")  # slow to import, and without types
     address = profile.address("spark")
-    with grpc.insecure_channel(address) as channel:
-        stub = base_pb2_grpc.SparkConnectServiceStub(channel)
+    # No proxy leads to this machine itself.
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            _query(stub, (("authorization", f"Bearer {profile.credentials.password('spark')}"),), timeout)
+            _query(channel, profile.credentials.password("spark"), timeout)
         except grpc.RpcError as error:
-            raise ComponentError(f"Spark at {address} did not run SELECT 1: {_said(error)}. See `headwater logs spark`.") from error
+            raise ComponentError(
+                f"Spark at {address} did not run SELECT 1: {_said(error)}; see `headwater logs spark`."
+            ) from error
 
 
-def _query(stub: Any, metadata: tuple[tuple[str, str], ...], timeout: float) -> None:
-    from pyspark.sql.connect.proto import base_pb2 as pb  # noqa: PLC0415
-
+def _query(channel: Any, token: str, timeout: float) -> None:
+    pb: Any = import_module("pyspark.sql.connect.proto.base_pb2")
+    stub = import_module("pyspark.sql.connect.proto.base_pb2_grpc").SparkConnectServiceStub(channel)
+    options = {"timeout": timeout, "metadata": (("authorization", f"Bearer {token}"),)}
     session = {"session_id": str(uuid.uuid4()), "user_context": pb.UserContext(user_id="headwater-probe")}
     request = pb.ExecutePlanRequest(**session)
     request.plan.root.sql.query = "SELECT 1"
-    for _ in stub.ExecutePlan(request, timeout=timeout, metadata=metadata):
+    for _ in stub.ExecutePlan(request, **options):
         pass
-    stub.ReleaseSession(pb.ReleaseSessionRequest(**session), timeout=timeout, metadata=metadata)
+    stub.ReleaseSession(pb.ReleaseSessionRequest(**session), **options)
 
 
 def _said(error: Any) -> str:

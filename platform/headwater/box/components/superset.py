@@ -87,10 +87,22 @@ class SupersetComponent(Component):
     needs = ("postgres",)
     runtimes = ("superset",)
     hints = (
-        Hint(r"Connection in use|Address already in use", "another program listens on Superset's port; `headwater doctor` names it."),
-        Hint(r"password authentication failed", "credentials.json is not the one this data was made with; restore both together."),
-        Hint(r"Invalid decryption key|InvalidToken", "credentials.json is not the one this data was made with; restore both together."),
-        Hint(r"[Cc]onnection refused|could not connect to server", "PostgreSQL does not answer; see `headwater logs postgres`."),
+        Hint(
+            r"Connection in use|Address already in use",
+            "another program listens on Superset's port; `headwater doctor` names it.",
+        ),
+        Hint(
+            r"password authentication failed",
+            "credentials.json is not the one this data was made with; restore both together.",
+        ),
+        Hint(
+            r"Invalid decryption key|InvalidToken",
+            "credentials.json is not the one this data was made with; restore both together.",
+        ),
+        Hint(
+            r"[Cc]onnection refused|could not connect to server",
+            "PostgreSQL does not answer; see `headwater logs postgres`.",
+        ),
         Hint(r"was sent SIGKILL! Perhaps out of memory|MemoryError", "the machine has too little free memory."),
         Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
     )
@@ -129,26 +141,37 @@ class SupersetComponent(Component):
         return Command(argv, env, cwd=box.data("superset"))
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
-        """Log in as the admin."""
+        """Log in as the admin and look for the lake's connection."""
         from requests import RequestException, Session  # noqa: PLC0415 - slow to import
 
-        logins = box.profile.credentials
-        body = {"username": logins.user("superset"), "password": logins.password("superset"), "provider": "db"}
-        url = f"http://{box.profile.address('superset')}/api/v1/security/login"
+        where = f"Superset at {box.profile.address('superset')}"
         try:
             with Session() as session:
                 session.trust_env = False  # no proxy leads to this machine itself
-                answer = session.post(url, json=body, timeout=5)
+                names = _database_names(session, box.profile)
         except RequestException as error:
-            raise ComponentError(f"Superset at {box.profile.address('superset')} did not answer: {error}") from error
-        if not answer.ok or "access_token" not in answer.text:
             raise ComponentError(
-                f"Superset at {box.profile.address('superset')} refused the admin's login: {answer.status_code} {answer.text[:200]}",
+                f"{where} did not answer: {str(error)[:300]}; see `headwater logs superset`."
+            ) from error
+        if DATABASE_NAME not in names:
+            raise ComponentError(
+                f"{where} does not know the database {DATABASE_NAME}; run `headwater migrate superset`."
             )
 
     def version(self, box: Box) -> str:
         """Return the version in the lock file."""
         return box.runtimes.version("superset")
+
+
+def _database_names(session: Any, profile: Profile) -> list[str]:
+    api, logins = f"http://{profile.address('superset')}/api/v1", profile.credentials
+    body = {"username": logins.user("superset"), "password": logins.password("superset"), "provider": "db"}
+    login = session.post(f"{api}/security/login", json=body, timeout=5)
+    login.raise_for_status()
+    headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
+    answer = session.get(f"{api}/database/", headers=headers, timeout=5)
+    answer.raise_for_status()
+    return [one["database_name"] for one in answer.json()["result"]]
 
 
 def _environment(box: Box) -> dict[str, str]:
@@ -191,7 +214,9 @@ def _task(box: Box) -> dict[str, Any]:
             "name": DATABASE_NAME,
             "uri": f"trino://{user}:{password}@{profile.address('trino-tls')}/iceberg",
             "extra": {
-                "engine_params": {"connect_args": {"http_scheme": "https", "verify": str(ca_path(profile)), "source": "superset"}},
+                "engine_params": {
+                    "connect_args": {"http_scheme": "https", "verify": str(ca_path(profile)), "source": "superset"}
+                },
                 "metadata_params": {},
                 "metadata_cache_timeout": {},
                 "allows_virtual_table_explore": True,
@@ -204,7 +229,13 @@ def _task(box: Box) -> dict[str, Any]:
 
 def _digest(box: Box, task: dict[str, Any]) -> str:
     script = Path(superset_setup.__file__).read_text(encoding="utf-8")
-    parts = (str(box.runtimes.path("superset")), box.runtimes.version("superset"), _config(box.profile), json.dumps(task), script)
+    parts = (
+        str(box.runtimes.path("superset")),
+        box.runtimes.version("superset"),
+        _config(box.profile),
+        json.dumps(task),
+        script,
+    )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -221,8 +252,13 @@ def _set_up(box: Box, task: dict[str, Any]) -> None:
     # -P: the script's own folder holds modules named like the libraries that it imports.
     argv = [str(box.runtimes.path("superset") / "bin" / "python"), "-P", superset_setup.__file__]
     done = subprocess.run(
-        argv, env=inherited_env(**_environment(box)), cwd=box.data("superset"), input=json.dumps(task), text=True, check=False,
-    )  # fmt: skip
+        argv,
+        env=inherited_env(**_environment(box)),
+        cwd=box.data("superset"),
+        input=json.dumps(task),
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise ComponentError(f"Superset's setup ended with exit code {done.returncode}; what it said is above.")
 

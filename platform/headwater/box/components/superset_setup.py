@@ -1,22 +1,23 @@
 """Sets Superset up: run by Superset's own Python, with the task as JSON on standard input.
 
-One process does what ``superset db upgrade``, ``fab create-admin``, ``init`` and an import of the connection would do in
-four, and takes the admin's password over a pipe instead of an argument.
+One process does what ``superset db upgrade``, ``fab create-admin``, ``init`` and an import of the connection would do
+in four, and takes the admin's password over a pipe instead of an argument.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 
 def main() -> None:
     """Read the task and carry it out; a second time changes nothing."""
     task = json.load(sys.stdin)
-    from superset.app import create_app  # noqa: PLC0415 - only in Superset's environment
-
-    with create_app().app_context():
+    # Imports go by name, here and below: these modules exist only in Superset's own environment.
+    with import_module("superset.app").create_app().app_context():
         _upgrade()
         _roles()
         _admin(**task["admin"])
@@ -24,23 +25,17 @@ def main() -> None:
 
 
 def _upgrade() -> None:
-    from flask_migrate import upgrade  # noqa: PLC0415
-
-    upgrade()
+    import_module("flask_migrate").upgrade()
 
 
 def _roles() -> None:
-    from superset import appbuilder, security_manager  # noqa: PLC0415
-    from superset.extensions import db  # noqa: PLC0415
-
-    appbuilder.add_permissions(update_perms=True)
-    security_manager.sync_role_definitions()
-    db.session.commit()
+    import_module("superset").appbuilder.add_permissions(update_perms=True)
+    _security().sync_role_definitions()
+    _session().commit()
 
 
 def _admin(username: str, password: str) -> None:
-    from superset import security_manager  # noqa: PLC0415
-
+    security_manager = _security()
     user = security_manager.find_user(username)
     if user is None:
         role = security_manager.find_role("Admin")
@@ -52,24 +47,27 @@ def _admin(username: str, password: str) -> None:
 
 
 def _database(uuid: str, name: str, uri: str, extra: dict[str, Any]) -> None:
-    from uuid import UUID  # noqa: PLC0415
-
-    from superset import security_manager  # noqa: PLC0415
-    from superset.extensions import db  # noqa: PLC0415
-    from superset.models.core import Database  # noqa: PLC0415
-
-    found = db.session.query(Database).filter_by(uuid=UUID(uuid)).one_or_none()
-    database = found or Database(uuid=UUID(uuid), database_name=name)
+    model, session = import_module("superset.models.core").Database, _session()
+    found = session.query(model).filter_by(uuid=UUID(uuid)).one_or_none()
+    database = found or model(uuid=UUID(uuid), database_name=name)
     database.database_name = name
     database.set_sqlalchemy_uri(uri)
     database.extra = json.dumps(extra)
     database.expose_in_sqllab = True
     database.allow_dml = database.allow_ctas = database.allow_cvas = database.allow_file_upload = False
     if found is None:
-        db.session.add(database)
-    db.session.flush()
-    security_manager.add_permission_view_menu("database_access", database.perm)
-    db.session.commit()
+        session.add(database)
+    session.flush()
+    _security().add_permission_view_menu("database_access", database.perm)
+    session.commit()
+
+
+def _security() -> Any:
+    return import_module("superset").security_manager
+
+
+def _session() -> Any:
+    return import_module("superset.extensions").db.session
 
 
 if __name__ == "__main__":

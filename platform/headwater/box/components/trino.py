@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import Command, Component, Hint
@@ -33,10 +34,16 @@ class TrinoComponent(Component):
     needs = ("metastore", "minio")
     runtimes = ("trino", "java25")
     hints = (
-        Hint(r"Address already in use|Failed to bind", "another program listens on one of Trino's ports; `headwater doctor` names it."),
+        Hint(
+            r"Address already in use|Failed to bind",
+            "another program listens on one of Trino's ports; `headwater doctor` names it.",
+        ),
         Hint(r"OutOfMemoryError|Cannot allocate memory", "its heap is too small; raise HEADWATER_TRINO_HEAP."),
         Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
-        Hint(r"Configuration property .* was not used|Invalid configuration property", "a setting does not fit this version of Trino; report it with this log."),
+        Hint(
+            r"Configuration property .* was not used|Invalid configuration property",
+            "a setting does not fit this version of Trino; report it with this log.",
+        ),
         Hint(r"file descriptor", "this user may open too few files; raise it with `ulimit -n 65536`."),
     )
 
@@ -79,7 +86,8 @@ class TrinoComponent(Component):
                 cursor.fetchall()
         except (Error, OSError) as error:
             raise ComponentError(
-                f"Trino at {box.profile.address('trino-tls')} did not run a query: {str(error)[:300]}; see `headwater logs trino`.",
+                f"Trino at {box.profile.address('trino-tls')} did not run a query: {str(error)[:300]}; "
+                "see `headwater logs trino`.",
             ) from error
 
     def version(self, box: Box) -> str:
@@ -99,18 +107,18 @@ class TrinoComponent(Component):
 def _connected(profile: Profile, timeout: float) -> Iterator[Any]:
     from requests import Session  # noqa: PLC0415 - slow to import
     from trino.auth import BasicAuthentication  # noqa: PLC0415
-    from trino.dbapi import connect  # noqa: PLC0415
 
+    connect: Any = import_module("trino.dbapi").connect
     user = profile.credentials.user("trino")
     with Session() as session:
         # Otherwise a REQUESTS_CA_BUNDLE or a proxy of the user's would win over what is given here.
         session.trust_env = False
+        session.verify = str(ca_path(profile))
         yield connect(
             host=profile.host,
             port=profile.port("trino-tls"),
             http_scheme="https",
             http_session=session,
-            verify=str(ca_path(profile)),
             user=user,
             auth=BasicAuthentication(user, profile.credentials.password("trino")),
             source="headwater-probe",
@@ -121,7 +129,7 @@ def _connected(profile: Profile, timeout: float) -> Iterator[Any]:
 
 def _write_configuration(box: Box) -> None:
     conf = box.conf("trino")
-    files = {
+    files: dict[str, dict[str, object]] = {
         "config.properties": _server(box),
         "log.properties": {"io.trino": "INFO", "io.airlift": "WARN", "Bootstrap": "WARN", "org.apache": "WARN"},
         "password-authenticator.properties": {
@@ -165,6 +173,7 @@ def _server(box: Box) -> dict[str, object]:
         "http-server.log.enabled": "false",
         "password-authenticator.config-files": conf / "password-authenticator.properties",
         "access-control.config-files": conf / "access-control.properties",
+        "sql.default-catalog": "iceberg",
         "query.max-memory": "400MB",
         "query.max-memory-per-node": "400MB",
         "memory.heap-headroom-per-node": "250MB",
