@@ -24,6 +24,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headwater.checks import tables_needed
 from headwater.errors import ConfigError, DefinitionError
 from headwater.profile import PROJECT_FILE, read_project
 from headwater.table import Table
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from headwater.profile import Profile
 
-__all__ = ["Project", "Source", "load_project", "load_tables"]
+__all__ = ["Project", "Source", "definition_folders", "load_project", "load_tables"]
 
 _PACKAGE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
 
@@ -102,12 +103,34 @@ def load_project(profile: Profile) -> Project:
         ConfigError: ``headwater.toml`` is not usable.
         DefinitionError: A definition is wrong; the sentence names its file and line.
     """
-    name, entries = _settings(profile.project)
+    name, entries = _entries(profile.project)
     modules: dict[str, tuple[ModuleType, str]] = {}
-    for entry in (*entries, *sorted(point.value for point in entry_points(group="headwater.definitions"))):
+    for entry in entries:
         for module, domain in _modules(profile.project, entry, project_name=name):
             modules.setdefault(module.__name__, (module, domain))
     return _collect(name, modules.values())
+
+
+def definition_folders(profile: Profile) -> tuple[Path, ...]:
+    """Return the folders that definitions are imported from, without importing them.
+
+    Raises:
+        ConfigError: ``headwater.toml`` is not usable.
+    """
+    found: list[Path] = []
+    for entry in _entries(profile.project)[1]:
+        if (profile.project / entry).is_dir():
+            found.append(profile.project / entry)
+        elif _PACKAGE.match(entry) and _exists(entry):
+            spec = importlib.util.find_spec(entry)
+            found += map(Path, (spec.submodule_search_locations if spec else None) or ())
+    return tuple(found)
+
+
+def _entries(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the project's name and what it, and every installed package, adds as definitions."""
+    name, entries = _settings(folder)
+    return name, (*entries, *sorted(point.value for point in entry_points(group="headwater.definitions")))
 
 
 def _settings(folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -260,7 +283,7 @@ def _add_with_upstreams(table: Table, ordered: dict[str, Table]) -> None:
         if ordered[table.name] is not table:
             raise DefinitionError(f"There are two tables named {table.name}; rename one.")
         return
-    for upstream in table.upstreams:
+    for upstream in (*table.upstreams, *tables_needed(table)):
         _add_with_upstreams(upstream, ordered)
     ordered[table.name] = table
 
