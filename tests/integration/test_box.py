@@ -37,13 +37,13 @@ def test_every_process_is_ready_and_described(box):
 
 def test_everything_listens_on_loopback_only(box):
     """No process of the box, children included, accepts connections from elsewhere."""
-    found = []
-    for process in members(box.home):
-        for connection in process.net_connections(kind="inet"):
-            if connection.status == psutil.CONN_LISTEN or (
-                connection.type.name == "SOCK_DGRAM" and not connection.raddr
-            ):
-                found.append((process.name(), connection.laddr.ip, connection.laddr.port))
+    found = [
+        (process.name(), connection.laddr.ip, connection.laddr.port)
+        for process in members(box.home)
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+        or (connection.type.name == "SOCK_DGRAM" and not connection.raddr)
+    ]
     strangers = [one for one in found if not _is_loopback(one[1])]
 
     assert len(found) >= 8

@@ -15,8 +15,9 @@ from filelock import FileLock
 
 from headwater.box.processes import end, members
 from headwater.box.programs import programs, tiers
+from headwater.box.readiness import why_not_ready
 from headwater.box.supervisor import MARK, Supervisor
-from headwater.errors import ComponentError, HeadwaterError
+from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = ["bring_up", "last_lines", "likely_cause", "take_down"]
 _PROBE_PAUSE = 0.3
 _STOP_SECONDS = 30.0
 _LOG_LINES = 20
+_LINE = 110
 
 
 @dataclass
@@ -120,7 +122,7 @@ def _start_component(start: _Start, component: Component) -> None:
     try:
         _await_needs(start, component)
         roles = programs([component])
-        if not all(_is_up(start, program) and _works(start.box, program) for program in roles):
+        if not all(_is_up(start, program) and not why_not_ready(start.box, program) for program in roles):
             _start_roles(start, component, roles)
         start.ready[component.name].set()
     except BaseException:
@@ -154,14 +156,6 @@ def _is_up(start: _Start, program: Program) -> bool:
     return start.supervisor.state(program).state == "RUNNING"
 
 
-def _works(box: Box, program: Program) -> bool:
-    try:
-        program.component.probe(box, program.role)
-    except HeadwaterError:
-        return False
-    return True
-
-
 def _migrate(box: Box, component: Component) -> None:
     """Run `headwater migrate`, the same command that a container runs, with its output in the logs."""
     log = box.profile.home / "logs" / f"{component.name}-migrate.log"
@@ -180,18 +174,20 @@ def _await_ready(start: _Start, program: Program, began: float) -> None:
         state = start.supervisor.state(program)
         why = state.why or f"it is {state.state}"
         if state.state in {"RUNNING", "STARTING"}:
-            try:
-                program.component.probe(start.box, program.role)
-            except HeadwaterError as error:
-                why = str(error)
-            else:
+            why = why_not_ready(start.box, program)
+            if not why:
                 return
         if state.state in {"FATAL", "STOPPED"} or time.monotonic() - began > limit:
             raise _failure(start.box, program.component, f"{program.name}'s probe", program.file_name, why)
         if time.monotonic() - told > 10:  # noqa: PLR2004 - a line every ten seconds shows that it is alive
             told = time.monotonic()
-            start.say(program.name, f"not ready yet: {why}")
+            start.say(program.name, f"not ready yet: {_short(why)}")
         time.sleep(_PROBE_PAUSE)
+
+
+def _short(why: str) -> str:
+    line = why.partition("\n")[0]
+    return line if len(line) <= _LINE else f"{line[: _LINE - 3]}..."
 
 
 def _failure(box: Box, component: Component, what: str, file_name: str, why: str) -> ComponentError:

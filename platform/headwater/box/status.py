@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headwater.box.processes import resident
+from headwater.box.readiness import why_not_ready
 from headwater.box.supervisor import ProcessState, Supervisor
 from headwater.errors import HeadwaterError
 
@@ -61,7 +62,7 @@ def statuses(box: Box, all_programs: Iterable[Program]) -> list[Status]:
 def _status(box: Box, program: Program, state: ProcessState) -> Status:
     problem = state.why or f"it is {state.state.lower()}"
     if state.state == "RUNNING":
-        problem = _problem(box, program)
+        problem = why_not_ready(box, program)
     port = program.component.port(program.role)
     return Status(
         name=program.name,
@@ -75,14 +76,6 @@ def _status(box: Box, program: Program, state: ProcessState) -> Status:
         uptime_seconds=int(time.time() - state.started) if state.started else 0,
         problem=problem,
     )
-
-
-def _problem(box: Box, program: Program) -> str:
-    try:
-        program.component.probe(box, program.role)
-    except HeadwaterError as error:
-        return str(error)
-    return ""
 
 
 def _version(box: Box, program: Program) -> str:
