@@ -15,8 +15,10 @@ scans cut the files alike, because the cut depends on the files and the settings
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from headwater.errors import RowsLost
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["SOURCE_COLUMNS", "lines_frame", "raw_frame", "split_offsets"]
 
 SOURCE_COLUMNS = ("source_file", "source_text", "source_position")
+_PLAIN_IN_URI = string.ascii_letters + string.digits + "_-!.~'()*:@&=+$,;"
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -73,10 +76,9 @@ def raw_frame(session: Any, table: Table, files: Sequence[RawFile]) -> Any:
     parts = F.split(F.col("source_text"), re.escape(delimiter), -1)
     split = lines_frame(session, files).withColumns({"__parts": parts, "source_fields": F.size(parts)})
     expected = _by_file(F, position["file"], files, [F.lit(file.fields) for file in files])
-    problem = F.when(
-        F.col("source_fields") != expected,
-        F.format_string("%d fields where the file has %d", F.col("source_fields"), expected),
-    )
+    told = F.format_string("%d fields where its file has %d", F.col("source_fields"), expected)
+    empty = F.col("source_text") == ""
+    problem = F.when(empty, "the line is empty").when(F.col("source_fields") != expected, told)
     columns = [_field(F, table, at, files, expected) for at in range(len(table.columns))]
     partition = []
     if table.partitioning is not None:
@@ -143,7 +145,15 @@ def _by_file(F: Any, path: Any, files: Sequence[RawFile], values: Sequence[Any])
     """Return a value that depends on the row's file; a plain literal where all files agree."""
     if len({str(value) for value in values}) == 1:
         return values[0]
-    chosen = F.lit(None)
+    chosen = F.raise_error(F.concat(F.lit("This file was not loaded: "), path))
     for file, value in zip(files, values, strict=True):
-        chosen = F.when(path.endswith("/" + file.uri.rpartition("/")[2]), value).otherwise(chosen)
+        chosen = F.when(path.endswith("/" + _as_spark_spells(file.uri.rpartition("/")[2])), value).otherwise(chosen)
     return chosen
+
+
+def _as_spark_spells(name: str) -> str:
+    """Return a file's name as it stands in ``_metadata``: quoted by the rules of Java's URI."""
+    return "".join(
+        quote(letter) if letter.isspace() or (letter.isascii() and letter not in _PLAIN_IN_URI) else letter
+        for letter in name
+    )

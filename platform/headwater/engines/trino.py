@@ -88,6 +88,7 @@ class TrinoEngine(Engine):
         session = requests.Session()
         # The box is never behind the machine's web proxy, and no netrc entry is meant for it.
         session.trust_env = False
+        session.verify = str(self.ca)
         connect: Any = trino.dbapi.connect
         connection = connect(
             host=self.host,
@@ -95,7 +96,6 @@ class TrinoEngine(Engine):
             http_scheme="https",
             user=self.user,
             auth=BasicAuthentication(self.user, self.password),
-            verify=str(self.ca),
             http_session=session,
             catalog="iceberg",
             source="headwater",
