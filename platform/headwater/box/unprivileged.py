@@ -115,7 +115,8 @@ def decide(profile: Profile, uid: int, owner: int, *, namespaces: bool) -> Ident
         if closed is not None:
             raise ConfigError(
                 f"PostgreSQL refuses to run as root, and {account.pw_name} may not enter {closed}. "
-                "Set HEADWATER_HOME and HEADWATER_CACHE to folders that all may enter, such as /var/lib/headwater and /var/cache/headwater.",
+                "Set HEADWATER_HOME and HEADWATER_CACHE to folders that all may enter, "
+                "such as /var/lib/headwater and /var/cache/headwater.",
             )
     return Identity("account", account.pw_name, account.pw_uid, account.pw_gid)
 

@@ -83,7 +83,7 @@ class MetastoreComponent(Component):
             f"-Dlog4j2.configurationFile={log_settings}",
             f"-Djava.io.tmpdir={_scratch(box)}",
             "-cp",
-            class_path(box.conf("metastore"), home / "headwater-metastore.jar", home / "lib" / "*"),
+            class_path(box.conf("metastore"), home / "lib" / "*"),
             "headwater.LoopbackMetastore",
             profile.host,
             str(profile.port("metastore")),

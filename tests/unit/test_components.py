@@ -1,0 +1,387 @@
+"""The components of the core: what they render, without starting any of them."""
+
+import ipaddress
+import re
+import stat
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from headwater.box.component import Box
+from headwater.box.components import CORE, all_components, minio, postgres, render, spark, superset, tls, trino
+from headwater.box.components.metastore import MetastoreComponent
+from headwater.box.credentials import LOGINS, ensure_credentials
+from headwater.box.runtimes import Runtimes
+from headwater.errors import ConfigError
+from headwater.profile import PORTS, Profile
+
+COMPONENTS = {
+    "postgres": postgres.PostgresComponent(),
+    "minio": minio.MinioComponent(),
+    "metastore": MetastoreComponent(),
+    "spark": spark.SparkComponent(),
+    "trino": trino.TrinoComponent(),
+    "superset": superset.SupersetComponent(),
+}
+
+
+class FetchedBox(Box):
+    """A box whose runtimes are taken for fetched."""
+
+    @property
+    def runtimes(self):
+        """Return runtimes that have a path in any case."""
+        found = Runtimes(self.profile.cache)
+        found.path = lambda name: self.profile.cache / "runtimes" / name
+        return found
+
+
+@pytest.fixture
+def box(tmp_path):
+    """A box in a folder whose name needs escaping, with logins, never started."""
+    given = {
+        "HEADWATER_PROJECT": str(tmp_path),
+        "HEADWATER_HOME": str(tmp_path / "my böx"),
+        "HEADWATER_CACHE": str(tmp_path / "cache"),
+        "HEADWATER_PORT": "21000",
+    }
+    profile = Profile.load(given)
+    ensure_credentials(profile.home)
+    return FetchedBox(profile)
+
+
+@pytest.fixture(params=COMPONENTS)
+def rendered(request, box):
+    """Each component with the command it becomes."""
+    component = COMPONENTS[request.param]
+    return component, component.command(box, "")
+
+
+def files_of(box):
+    """Return every configuration file of a box."""
+    return [path for path in (box.profile.home / "conf").rglob("*") if path.is_file()]
+
+
+def settings_in(path):
+    """Return a properties file as a mapping."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines())
+
+
+def site_in(path):
+    """Return a Hadoop site file as a mapping."""
+    root = ET.fromstring(path.read_text())  # noqa: S314 - our own rendering
+    return {one.findtext("name"): one.findtext("value") for one in root.findall("property")}
+
+
+def test_the_core_has_its_six_components():
+    """Every entry loads, under its own name."""
+    found = all_components()
+
+    assert list(found)[: len(CORE)] == list(CORE)
+    assert all(component.name == name for name, component in found.items())
+
+
+def test_what_a_component_needs_exists():
+    """Needs are components, ports are in the profile's block, runtimes are in the lock."""
+    for component in COMPONENTS.values():
+        assert set(component.needs) <= set(COMPONENTS)
+        assert component.port("") in PORTS
+        for runtime in component.runtimes:
+            assert Runtimes(Path("/nowhere")).version(runtime)
+
+
+def test_no_secret_is_in_arguments_or_environment(rendered, box):
+    """Every user of the machine can read arguments; children inherit variables."""
+    _, command = rendered
+    said = [*command.argv, *command.env.values()]
+
+    for login in LOGINS:
+        assert not [text for text in said if box.profile.credentials.password(login) in text], login
+
+
+def test_configuration_is_for_its_owner_only(rendered, box):
+    """Files have mode 0600, and their folders let nobody else in."""
+    for path in files_of(box):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    for folder in (box.profile.home / "conf").glob("*"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+
+
+def test_every_address_is_the_loopback_one(rendered, box):
+    """No configuration names an address that other machines reach."""
+    _, command = rendered
+    texts = [*command.argv, *command.env.values(), *(path.read_text() for path in files_of(box))]
+
+    for text in texts:
+        for found in re.findall(r"\b\d{1,3}(?:\.\d{1,3}){3}\b", text):
+            assert ipaddress.ip_address(found).is_loopback, text
+
+
+def test_programs_are_absolute_paths(rendered):
+    """The box runs what it fetched, never what happens to be on the PATH."""
+    _, command = rendered
+
+    assert Path(command.argv[0]).is_absolute()
+
+
+def test_rendering_twice_gives_the_same_command(rendered, box):
+    """A restart is the same process again."""
+    component, command = rendered
+    again = component.command(box, "")
+
+    assert (again.argv, again.env, again.cwd) == (command.argv, command.env, command.cwd)
+
+
+def test_the_heaps_are_those_of_the_profile(box):
+    """A user's settings reach the processes."""
+    names = ("HEADWATER_SPARK_HEAP", "HEADWATER_TRINO_HEAP", "HEADWATER_METASTORE_HEAP", "HEADWATER_MINIO_MEMORY")
+    small = FetchedBox(replace(box.profile, settings={**box.profile.settings, **dict.fromkeys(names, "777m")}))
+
+    for name in ("spark", "trino", "metastore"):
+        assert "-Xmx777m" in COMPONENTS[name].command(small, "").argv
+    assert COMPONENTS["minio"].command(small, "").env["GOMEMLIMIT"] == "777MiB"
+
+
+def test_postgres_listens_on_its_address_and_nowhere_else(box):
+    """TCP on the loopback address, and no socket file."""
+    argv = COMPONENTS["postgres"].command(box, "").argv
+
+    assert "listen_addresses=127.0.0.1" in argv
+    assert "port=21006" in argv
+    assert "unix_socket_directories=" in argv
+
+
+def test_a_killed_servers_lock_does_not_keep_the_next_one_out(tmp_path, monkeypatch):
+    """Its number may belong to another program by now; the lock then is made the new server's own."""
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(f"{1}\n/data\n1234\n")
+    monkeypatch.setattr(postgres.os, "getpid", lambda: 4242)
+
+    postgres._become(tmp_path, _Nobody())
+
+    assert lock.read_text() == "4242\n/data\n1234\n"
+
+
+class _Nobody:
+    def become(self):
+        """Stay who one is."""
+
+
+def test_the_data_folder_is_not_given_to_a_second_server(tmp_path):
+    """A lock of a running PostgreSQL stays as it is."""
+    program = tmp_path / "postgres"
+    program.symlink_to("/bin/sleep")
+    (tmp_path / "postmaster.pid").write_text("x")
+    with subprocess.Popen([program, "60"]) as server:
+        (tmp_path / "postmaster.pid").write_text(f"{server.pid}\n/data\n")
+        try:
+            postgres._become(tmp_path, _Nobody())
+        finally:
+            server.kill()
+
+    assert (tmp_path / "postmaster.pid").read_text() == f"{server.pid}\n/data\n"
+
+
+def test_minio_takes_its_login_from_files(box):
+    """Neither its arguments nor its variables hold the secret key."""
+    env = COMPONENTS["minio"].command(box, "").env
+
+    assert Path(env["MINIO_ROOT_PASSWORD_FILE"]).read_text() == box.profile.credentials.password("minio")
+    assert env["MINIO_UPDATE"] == "off"
+
+
+def test_the_metastore_is_described_whole(box):
+    """Both schemes, the short lock, and a password that survives XML."""
+    COMPONENTS["metastore"].command(box, "")
+    site = site_in(box.conf("metastore") / "metastore-site.xml")
+
+    assert site["javax.jdo.option.ConnectionPassword"] == box.profile.credentials.password("metastore-db")
+    assert site["fs.s3.impl"] == "org.apache.hadoop.fs.s3a.S3AFileSystem"
+    assert site["metastore.txn.timeout"] == "60s"
+
+
+def test_spark_binds_every_port_of_the_block_to_its_address(box):
+    """Driver, blocks, page and Connect have fixed ports, which a taken one does not shift."""
+    env = COMPONENTS["spark"].command(box, "").env
+    found = settings_in(box.conf("spark") / "spark-defaults.conf")
+
+    assert found["spark.driver.bindAddress"] == found["spark.connect.grpc.binding.address"] == "127.0.0.1"
+    assert env["SPARK_LOCAL_IP"] == "127.0.0.1"
+    ports = {
+        found[f"spark.{name}"] for name in ("driver.port", "blockManager.port", "ui.port", "connect.grpc.binding.port")
+    }
+    assert ports == {str(box.profile.port(name)) for name in ("spark", "spark-ui", "spark-driver", "spark-blocks")}
+    assert found["spark.port.maxRetries"] == "0"
+
+
+def test_spark_asks_for_its_token(box):
+    """The token is in the settings, and clients get it with the one host name to which they send it."""
+    COMPONENTS["spark"].command(box, "")
+    token = box.profile.credentials.password("spark")
+
+    assert settings_in(box.conf("spark") / "spark-defaults.conf")["spark.connect.authenticate.token"] == token
+    assert spark.connect_url(box.profile) == f"sc://localhost:21008/;token={token}"
+
+
+def test_spark_begins_with_an_empty_scratch_folder(box):
+    """A killed server's blocks do not pile up."""
+    COMPONENTS["spark"].command(box, "")
+    left = box.data("spark") / "tmp" / "blockmgr-1"
+    left.mkdir()
+
+    COMPONENTS["spark"].command(box, "")
+
+    assert not left.exists()
+
+
+def test_trino_lets_nobody_in_without_a_password(box):
+    """Over HTTP it would take any name without one, so HTTP is for itself only."""
+    COMPONENTS["trino"].command(box, "")
+    found = settings_in(box.conf("trino") / "config.properties")
+
+    assert found["http-server.authentication.type"] == "PASSWORD"
+    assert found["http-server.authentication.allow-insecure-over-http"] == "false"
+    assert COMPONENTS["trino"].url(box, "") == "https://127.0.0.1:21003"
+
+
+def test_trinos_passwords_are_hashed(box):
+    """Both logins open it with the box's own passwords, in the form that Trino reads."""
+    import bcrypt
+
+    COMPONENTS["trino"].command(box, "")
+    rows = dict(line.split(":", 1) for line in (box.conf("trino") / "passwords").read_text().splitlines())
+
+    assert set(rows) == {"headwater", "superset"}
+    for login in ("trino", "trino-superset"):
+        hashed = rows[box.profile.credentials.user(login)]
+        assert hashed.startswith("$2y$08$")
+        secret = box.profile.credentials.password(login).encode()
+        assert bcrypt.checkpw(secret, hashed.replace("$2y$", "$2b$").encode())
+
+
+def test_dashboards_cannot_write_through_trino(box):
+    """Superset's login reads; the box's own may do all."""
+    import json
+
+    COMPONENTS["trino"].command(box, "")
+    rules = json.loads((box.conf("trino") / "rules.json").read_text())["catalogs"]
+
+    assert [(rule["user"], rule["allow"]) for rule in rules] == [("superset", "read-only"), ("headwater", "all")]
+
+
+def test_both_connectors_redirect_to_each_other(box):
+    """One name reaches a table, whichever its format."""
+    COMPONENTS["trino"].command(box, "")
+    folder = box.conf("trino") / "catalog"
+
+    assert settings_in(folder / "iceberg.properties")["iceberg.hive-catalog-name"] == "hive"
+    assert settings_in(folder / "hive.properties")["hive.iceberg-catalog-name"] == "iceberg"
+
+
+def test_the_certificate_is_signed_by_the_boxs_authority(box):
+    """It is good for the address and for localhost, and its key is for the owner only."""
+    from cryptography import x509
+
+    server = tls.ensure_certificates(box.profile)
+    certificate = x509.load_pem_x509_certificate(server.read_bytes())
+    authority = x509.load_pem_x509_certificate(tls.ca_path(box.profile).read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    certificate.verify_directly_issued_by(authority)
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+    assert stat.S_IMODE(server.stat().st_mode) == 0o600
+    assert stat.S_IMODE((server.parent / "ca-key.pem").stat().st_mode) == 0o600
+
+
+def test_a_good_certificate_is_kept(box):
+    """Clients need not trust a new authority after a restart."""
+    first = tls.ensure_certificates(box.profile).read_bytes(), tls.ca_path(box.profile).read_bytes()
+    second = tls.ensure_certificates(box.profile).read_bytes(), tls.ca_path(box.profile).read_bytes()
+
+    assert first == second
+
+
+def test_a_damaged_certificate_is_made_anew(box):
+    """Half a file from a killed start does not keep Trino from starting."""
+    server = tls.ensure_certificates(box.profile)
+    authority = tls.ca_path(box.profile).read_bytes()
+    server.write_text("-----BEGIN")
+
+    tls.ensure_certificates(box.profile)
+
+    assert b"END CERTIFICATE" in server.read_bytes()
+    assert tls.ca_path(box.profile).read_bytes() == authority
+
+
+def test_supersets_configuration_is_python(box):
+    """It compiles, protects forms and cookies, and keeps pages from loading anything from elsewhere."""
+    COMPONENTS["superset"].command(box, "")
+    text = (box.conf("superset") / "superset_config.py").read_text()
+    found = {}
+    exec(compile(text, "superset_config.py", "exec"), found)  # noqa: S102 - our own rendering
+
+    assert found["SECRET_KEY"] == box.profile.credentials.password("superset-secret")
+    assert found["WTF_CSRF_ENABLED"]
+    assert not re.findall(r"https?://", str(found["TALISMAN_CONFIG"]))
+
+
+def test_superset_reaches_trino_over_tls_as_its_own_login(box):
+    """It never holds the login that may write."""
+    database = superset._task(box)["database"]
+
+    assert database["uri"].startswith("trino://superset:")
+    assert box.profile.credentials.password("trino") not in str(database)
+    assert database["extra"]["engine_params"]["connect_args"]["verify"] == str(tls.ca_path(box.profile))
+
+
+def test_likely_causes_are_found(box):
+    """Each hint's expression is one, and a taken port is recognised in every component's own words."""
+    said = {
+        "postgres": 'could not bind IPv4 address "127.0.0.1": Address already in use',
+        "minio": "FATAL Specified port is already in use",
+        "metastore": "java.net.BindException: Address already in use (Bind failed)",
+        "spark": "java.net.BindException: Address already in use",
+        "trino": "java.io.UncheckedIOException: Failed to bind to /127.0.0.1:21003",
+        "superset": "[ERROR] Connection in use: ('127.0.0.1', 21001)",
+    }
+    for name, line in said.items():
+        causes = [hint.cause for hint in COMPONENTS[name].hints if re.search(hint.pattern, line)]
+        assert "port" in causes[0]
+
+
+def test_properties_survive_any_path():
+    """Backslashes and letters beyond ASCII read the same in every Java program."""
+    assert render.properties({"a": "b\\c", "d": "é😀", "e": "x y=z"}) == "a=b\\\\c\nd=\\u00e9\\ud83d\\ude00\ne=x y=z\n"
+
+
+def test_sites_survive_any_value():
+    """Characters of XML are escaped."""
+    assert "<value>a&lt;b&amp;c</value>" in render.hadoop_xml({"x": "a<b&c"})
+
+
+def test_a_component_declared_twice_is_refused(monkeypatch):
+    """Two packages with one component name would hide each other."""
+    from headwater.box import components
+
+    point = type("Point", (), {"name": "trino", "value": "other.module:Trino"})()
+    monkeypatch.setattr(components, "entry_points", partial(_points, point))
+
+    with pytest.raises(ConfigError, match="'trino' is declared twice, by other.module:Trino too"):
+        all_components()
+
+
+def _points(point, *, group):
+    return [point]
+
+
+def test_the_setup_script_needs_no_headwater():
+    """Superset's own Python has none, and the script's folder must not hide its libraries."""
+    code = "import sys; sys.modules['headwater'] = None; import runpy; runpy.run_path(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-P", "-c", code, superset.superset_setup.__file__], check=False)
+
+    assert done.returncode == 0
