@@ -46,6 +46,7 @@ table = Table(name={name!r}, doc='d', owner='team:t', columns=columns, body=body
 
 
 def table_of(lake, mark):
+    """Return the same table each time, its rows marked."""
     return lake.table(COLUMNS, body=BODY.format(mark=mark), partitioning=YEARS)
 
 
