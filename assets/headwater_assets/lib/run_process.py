@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["execute"]
 
+_STATEMENT_MILLISECONDS = 60_000
+
 
 def execute(run_id: str) -> int:
     """Execute a run of the instance at DAGSTER_HOME and return the exit code."""
     with capture_interrupts(), DagsterInstance.get() as instance:
+        # Dagster would open a connection for every statement, which takes longer than most statements.
+        instance.optimize_for_webserver(_STATEMENT_MILLISECONDS, pool_recycle=3600, max_overflow=20)
         run = instance.get_run_by_id(run_id)
         if run is None or not isinstance(run.job_code_origin, JobPythonOrigin):
             print(f"Run {run_id} is not in this instance, or does not say where its code is.", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,150 @@
+"""The command that writes tables: it submits runs to the box's Dagster and shows what happens."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from headwater.errors import ConfigError, WriteError
+from headwater.profile import Profile
+from headwater.project import load_project
+
+from headwater_assets.lib.arrivals import arrivals
+from headwater_assets.lib.plan import batches, every_key, keys_between, keys_with_files, select
+from headwater_assets.lib.webserver import Webserver
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from headwater.table import Table
+
+    from headwater_assets.lib.plan import Batch
+    from headwater_assets.lib.webserver import Event
+
+__all__ = ["materialize"]
+
+_LOOK_SECONDS = 0.3
+
+
+@click.command()
+@click.argument("selection", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every table, in every partition that has files.")
+@click.option("--partition", metavar="KEY", help="One partition, e.g. 2019.")
+@click.option("--partitions", "span", metavar="FIRST..LAST", help="Partitions from one to another, e.g. 2019..2021.")
+@click.option("--all-partitions", is_flag=True, help="Every partition that has files.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when the tables are written.")
+def materialize(
+    selection: tuple[str, ...],
+    *,
+    everything: bool,
+    partition: str | None,
+    span: str | None,
+    all_partitions: bool,
+    wait: bool,
+) -> None:
+    """Write tables: names, domains or patterns such as 'curated.*', upstreams first."""
+    profile = Profile.load()
+    if everything == bool(selection):
+        raise ConfigError("Say which tables: names such as curated.loan_state, or --all.")
+    if sum(map(bool, (partition, span, all_partitions))) > 1:
+        raise ConfigError("Give one of --partition, --partitions and --all-partitions.")
+    tables = select(load_project(profile), selection or ("*",))
+    today = datetime.now(UTC).date()
+    wanted = _Wanted(partition or span or "", every=everything or all_partitions, profile=profile, today=today)
+    runs = batches(tables, {table.name: wanted.keys(table) for table in tables}, today)
+    _require(tables, runs)
+    _write(Webserver(f"http://{profile.address('dagster')}"), runs, wait=wait)
+
+
+class _Wanted:
+    """The partitions that the options ask for, of any table."""
+
+    def __init__(self, text: str, *, every: bool, profile: Profile, today: date) -> None:
+        first, dots, last = text.partition("..")
+        self._span = (first, last if dots else first)
+        self._every, self._profile, self._today = every, profile, today
+
+    def keys(self, table: Table) -> Sequence[str]:
+        if table.partitioning is None:
+            return ()
+        if self._span[0]:
+            return keys_between(table.partitioning, *self._span, self._today)
+        if not self._every:
+            known = every_key(table.partitioning, self._today)
+            raise ConfigError(
+                f"{table.name} has partitions; add --partition {known[-1]}, --partitions FIRST..LAST "
+                "or --all-partitions."
+            )
+        return keys_with_files(table, lambda raw: arrivals(raw, self._profile.project), self._today)
+
+
+def _require(tables: Sequence[Table], runs: Sequence[Batch]) -> None:
+    if runs:
+        return
+    folders = sorted({table.files.folder for table in tables if table.files})
+    where = f" Put files into {', '.join(folders)}, or run `headwater demo-data loans`." if folders else ""
+    raise ConfigError(f"There is nothing to write: no partition has files.{where}")
+
+
+def _write(dagster: Webserver, runs: Sequence[Batch], *, wait: bool) -> None:
+    if not wait and len(runs) > 1:
+        raise ConfigError(f"This takes {len(runs)} runs, one after the other; leave out --no-wait.")
+    began = time.monotonic()
+    for run in runs:
+        span = f" {run.first}..{run.last}" if run.first != run.last else f" {run.first}".rstrip()
+        run_id = dagster.launch(run.assets, run.tags)
+        click.echo(f"{_clock(began)} run {run_id}: {len(run.tables)} tables{span}")
+        if wait:
+            _follow(dagster, run_id, began)
+
+
+def _follow(dagster: Webserver, run_id: str, began: float) -> None:
+    cursor, progress = "", _Progress()
+    while True:
+        state = dagster.follow(run_id, cursor)
+        cursor = state.cursor
+        for line in filter(None, map(progress.tell, state.events)):
+            click.echo(f"{_clock(began)} {line}")
+        if state.ended:
+            break
+        time.sleep(_LOOK_SECONDS)
+    if state.status != "SUCCESS":
+        said = " ".join(dict.fromkeys(progress.failures)) or f"Its end was {state.status.lower()}."
+        raise WriteError(f"Run {run_id} did not write everything. {said}")
+
+
+class _Progress:
+    """Turns a run's events into lines for people."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+        self._began: dict[str, float] = {}
+        self._numbers: dict[str, Event] = {}
+
+    def tell(self, event: Event) -> str:
+        table = event.step.replace("__", ".", 1)
+        if event.error:
+            self.failures.append(event.error)
+        if event.kind == "MaterializationEvent":
+            self._numbers[event.asset] = event
+        elif event.kind == "ExecutionStepStartEvent":
+            self._began[table] = event.seconds
+            return f"{table:<34} begins"
+        elif event.kind == "ExecutionStepFailureEvent":
+            return f"{table:<34} failed"
+        elif event.kind == "ExecutionStepSuccessEvent" and table in self._numbers:
+            return f"{table:<34} {self._rows(table)} in {event.seconds - self._began[table]:.1f} s"
+        return ""
+
+    def _rows(self, table: str) -> str:
+        numbers = self._numbers[table].metadata
+        rejected = numbers.get("rejected", 0)
+        said = f"{numbers.get('dagster/row_count', 0):,.0f} rows"
+        return f"{said}, {rejected:,.0f} rejected," if rejected else said
+
+
+def _clock(began: float) -> str:
+    return f"[{time.monotonic() - began:7.1f} s]"
