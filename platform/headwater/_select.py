@@ -5,19 +5,19 @@ Knows nothing of ``Table``: relations are ``zone.name`` texts, columns are mappi
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, OptimizeError, ParseError, TokenError, UnsupportedError
-from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.annotate_types import TypeAnnotator, annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
+from headwater import _spark
 from headwater._casts import cast_problem
+from headwater._select_error import SelectError, at, blame, start
 from headwater.dialects import DIALECTS, Dialect
 
 __all__ = [
@@ -39,29 +39,17 @@ Relations = Mapping[str, Mapping[str, str]]
 Resolved = exp.Query
 
 _ONE_SELECT = "it must be one SELECT and nothing else."
-_PLACE = re.compile(r"\.?\s*\(?Line: \d+, Col: \d+\)?")
-_NAMED = re.compile(r"'([^']+)'|: (\S+)$")
 
 
-class SelectError(Exception):
-    """What is wrong with a SELECT, and where; callers turn it into a DefinitionError that names the table.
+def _annotate_literal(annotator: TypeAnnotator, node: exp.Literal) -> exp.Literal:
+    """Type a literal as Trino does: 1.5 is a decimal, 15e-1 a double."""
+    made = annotator._annotate_literal(node)  # noqa: SLF001 - the annotator that this one replaces
+    if not node.is_string and not node.is_int and "e" not in node.name.lower():
+        made.type = exp.DataType(this=exp.DType.DECIMAL)
+    return made
 
-    Args:
-        reason: Why, and what to do, without the place.
-        line: Line in the SQL text, from 1.
-        column: Character in that line, from 1.
-    """
 
-    def __init__(self, reason: str, line: int = 1, column: int = 1) -> None:
-        self.reason = reason
-        self.line = line
-        self.column = column
-        super().__init__(reason, line, column)
-
-    def sentence(self, place: str = "") -> str:
-        """Return the reason with its place in the SQL text and, if known, in a file."""
-        where = f"line {self.line}, column {self.column} of its SQL"
-        return f"{where} ({place}): {self.reason}" if place else f"{where}: {self.reason}"
+_METADATA = {**sqlglot.Dialect.get_or_raise("trino").EXPRESSION_METADATA, exp.Literal: {"annotator": _annotate_literal}}
 
 
 def parse(sql: str) -> exp.Query:
@@ -92,11 +80,11 @@ def relations_read(sql: str, tree: exp.Query) -> dict[str, exp.Table]:
         SelectError: A table is not written as ``zone.name``.
     """
     found: dict[str, exp.Table] = {}
-    for node in sorted(_real_tables(tree), key=_start):
+    for node in sorted(_real_tables(tree), key=start):
         if not isinstance(node.this, exp.Identifier):
-            raise _at(sql, node, f"{node.sql('trino')} cannot be read from; use tables, CTEs and UNNEST.")
+            raise at(sql, node, f"{node.sql('trino')} cannot be read from; use tables, CTEs and UNNEST.")
         if not node.db or node.catalog:
-            raise _at(sql, node, f"{exp.table_name(node)!r} is neither a CTE nor written as zone.name.")
+            raise at(sql, node, f"{exp.table_name(node)!r} is neither a CTE nor written as zone.name.")
         found.setdefault(f"{node.db}.{node.name}".lower(), node)
     return found
 
@@ -121,13 +109,13 @@ def resolve(sql: str, tree: exp.Query, relations: Relations) -> exp.Query:
     def attempt(candidate: exp.Query) -> exp.Query:
         # Trino knows no alias of its own SELECT list in WHERE or GROUP BY, so none is let through here.
         named = qualify(candidate, schema=schema, dialect="trino", expand_alias_refs=False)
-        return annotate_types(named, schema=schema, dialect="trino")
+        return annotate_types(named, schema=schema, dialect="trino", expression_metadata=_METADATA)
 
     try:
         return attempt(tree.copy())
     except OptimizeError as error:
         known = {column for columns in relations.values() for column in columns}
-        raise _blame(sql, tree, error, attempt, known) from error
+        raise blame(sql, tree, error, attempt, known) from error
 
 
 def resolve_staged(sql: str, staged: str, types: Mapping[str, str], relations: Relations) -> exp.Query:
@@ -143,7 +131,7 @@ def resolve_staged(sql: str, staged: str, types: Mapping[str, str], relations: R
     known = {f"{staged}.{staged}": types, **relations}
     for name, node in relations_read(sql, tree).items():
         if name not in known:
-            raise _at(sql, node, f"it reads {name}, which is not among the table's upstreams; declare it there.")
+            raise at(sql, node, f"it reads {name}, which is not among the table's upstreams; declare it there.")
     return resolve(sql, tree, known)
 
 
@@ -172,7 +160,7 @@ def validate(sql: str, *, upstreams: Relations, output: Mapping[str, str], engin
     _compare_upstreams(sql, relations_read(sql, tree), upstreams)
     resolved = resolve(sql, tree, upstreams)
     _compare_output(sql, resolved, output)
-    for problem in missing_from(sql, tree, DIALECTS[engine]):
+    for problem in missing_from(sql, resolved, DIALECTS[engine]):
         raise problem
     render(resolved, DIALECTS[engine])
     return resolved
@@ -181,7 +169,7 @@ def validate(sql: str, *, upstreams: Relations, output: Mapping[str, str], engin
 def _compare_upstreams(sql: str, found: Mapping[str, exp.Table], upstreams: Relations) -> None:
     for name, node in found.items():
         if name not in upstreams:
-            raise _at(sql, node, f"it reads {name}, which is not among its upstreams; declare it there.")
+            raise at(sql, node, f"it reads {name}, which is not among its upstreams; declare it there.")
     for name in upstreams:
         if name not in found:
             raise SelectError(f"it does not read {name}, which is declared as an upstream; read it or take it out.")
@@ -191,28 +179,31 @@ def _compare_output(sql: str, resolved: exp.Query, output: Mapping[str, str]) ->
     given = [(select.alias_or_name, select) for select in resolved.selects]
     for (name, select), (declared, kind) in zip(given, output.items(), strict=False):
         if name != declared:
-            raise _at(sql, select, f"column {name!r} of its SELECT stands where {declared!r} is declared.")
+            raise at(sql, select, f"column {name!r} of its SELECT stands where {declared!r} is declared.")
         problem = cast_problem(select.type, kind)
         if problem:
-            raise _at(sql, select, f"column {name!r} does not fit: {problem}.")
+            raise at(sql, select, f"column {name!r} does not fit: {problem}.")
     if len(given) > len(output):
         name, select = given[len(output)]
-        raise _at(sql, select, f"its SELECT gives {name!r}, which is not among the declared columns.")
+        raise at(sql, select, f"its SELECT gives {name!r}, which is not among the declared columns.")
     if len(given) < len(output):
-        raise _at(sql, resolved, f"its SELECT lacks the declared column {list(output)[len(given)]!r}.")
+        raise at(sql, resolved, f"its SELECT lacks the declared column {list(output)[len(given)]!r}.")
 
 
 def missing_from(sql: str, tree: exp.Query, dialect: Dialect) -> Iterator[SelectError]:
-    """Yield what a SELECT uses that an engine lacks."""
+    """Yield what a resolved SELECT uses that an engine lacks, or means something else by."""
+    for node, reason in _DIFFERENCES.get(dialect.name, _none)(tree):
+        yield at(sql, node, f"in {dialect.name} {reason}.")
     for node in tree.walk():
         construct = dialect.missing_constructs.get(type(node).__name__)
         if construct:
-            yield _at(sql, node, f"{dialect.name} has no {construct}.")
+            yield at(sql, node, f"{dialect.name} has no {construct}.")
         if isinstance(node, exp.Func):
             name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
             instead = dialect.missing_functions.get(name)
             if instead:
-                yield _at(sql, node, f"{dialect.name} has no function {name}; use {instead}.")
+                written = node.sql("trino").partition("(")[0].lower()
+                yield at(sql, node, f"{dialect.name} has no function {written} like Trino's; use {instead}.")
 
 
 def with_source(outer: exp.Query, name: str, source: exp.Query) -> exp.Query:
@@ -235,18 +226,19 @@ def render(tree: exp.Query, dialect: Dialect, relations: Mapping[str, str] | Non
     Raises:
         SelectError: The engine has no equivalent.
     """
-    copy: exp.Expr = tree.copy()
+    copy = tree.copy()
     for node in list(copy.find_all(exp.Table)):
         relation = (relations or {}).get(f"{node.db}.{node.name}") if node.db else None
         if relation is not None:
             _redirect(node, exp.to_table(relation, dialect=dialect.name))
-    rewrite = _REWRITES.get(dialect.name)
-    if rewrite is not None:
-        copy = copy.transform(rewrite, copy=False)
+    _REWRITES.get(dialect.name, _as_it_is)(copy)
     try:
-        return copy.sql(dialect=dialect.name, unsupported_level=ErrorLevel.RAISE, comments=False)
+        sql = copy.sql(dialect=dialect.name, unsupported_level=ErrorLevel.RAISE, comments=False)
     except UnsupportedError as error:
         raise SelectError(f"it cannot be written for {dialect.name}: {error}.") from error
+    for text, escaped in dialect.escapes.items():
+        sql = sql.replace(text, escaped)
+    return sql
 
 
 def _redirect(node: exp.Table, target: exp.Table) -> None:
@@ -258,63 +250,13 @@ def _redirect(node: exp.Table, target: exp.Table) -> None:
         node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
 
 
-def _spark_meaning(node: exp.Expr) -> exp.Expr:
-    """Spell out for Spark what the same words mean in Trino."""
-    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TIMESTAMP:
-        return exp.DataType(this=exp.DataType.Type.TIMESTAMPNTZ)
-    if isinstance(node, exp.Div) and all(part.is_type(*exp.DataType.INTEGER_TYPES) for part in (node.left, node.right)):
-        return exp.IntDiv(this=node.this, expression=node.expression)
-    return node
+def _as_it_is(tree: exp.Query) -> exp.Query:
+    return tree
 
 
-_REWRITES = {"spark": _spark_meaning}
+def _none(_: exp.Query) -> Iterator[tuple[exp.Expr, str]]:
+    return iter(())
 
 
-def _blame(
-    sql: str,
-    tree: exp.Query,
-    error: OptimizeError,
-    attempt: Callable[[exp.Query], object],
-    known: Collection[str],
-) -> SelectError:
-    """Find the column that an error of sqlglot is about, which does not always say where it stands."""
-    reason = _PLACE.sub("", str(error)).rstrip(".")
-    match = _NAMED.search(reason)
-    name = (match[1] or match[2]).lower() if match else ""
-    columns = list(tree.find_all(exp.Column))
-    places = [index for index, node in enumerate(columns) if node.name.lower() == name]
-    for index, culprit in enumerate(places):
-        if not _same_error(tree, places[: index + 1], attempt, str(error)):
-            return _at(sql, columns[culprit], _unresolved(columns[culprit], known))
-    return SelectError(f"{reason}.")
-
-
-def _unresolved(column: exp.Column, known: Collection[str]) -> str:
-    name = column.sql("trino")
-    if not column.table and column.name in known:
-        return f"column {name} is ambiguous or out of reach here; write it with the alias of its table."
-    close = difflib.get_close_matches(column.name, known, n=1)
-    return f"there is no column {name} here" + (f"; did you mean {close[0]}?" if close else ".")
-
-
-def _same_error(tree: exp.Query, without: Sequence[int], attempt: Callable[[exp.Query], object], said: str) -> bool:
-    copy = tree.copy()
-    columns = list(copy.find_all(exp.Column))
-    for index in without:
-        columns[index].replace(exp.null())
-    try:
-        attempt(copy)
-    except OptimizeError as error:
-        return str(error) == said
-    return False
-
-
-def _start(node: exp.Expr) -> int:
-    """Return where a node begins in the SQL text."""
-    starts = [part.meta["start"] for part in node.find_all(exp.Expr) if "start" in part.meta]
-    return min(starts, default=0)
-
-
-def _at(sql: str, node: exp.Expr, reason: str) -> SelectError:
-    before = sql[: _start(node)]
-    return SelectError(reason, before.count("\n") + 1, len(before) - before.rfind("\n"))
+_REWRITES = {"spark": _spark.spell_out}
+_DIFFERENCES = {"spark": _spark.differences}

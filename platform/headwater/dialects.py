@@ -19,6 +19,7 @@ class Dialect:
     Args:
         name: ``trino``, ``spark`` or ``athena``.
         quote: The character around identifiers in a query.
+        escapes: What must not stand in a statement as it is.
         ddl_quote: The same in CREATE TABLE, where it differs.
         ddl_escapes: What characters become within a text of CREATE TABLE.
         types: Type name in a query, by the head of a column's type (``decimal`` keeps its precision and scale).
@@ -31,6 +32,7 @@ class Dialect:
     name: str
     types: Mapping[str, str]
     quote: str = '"'
+    escapes: Mapping[str, str] = field(default_factory=dict)
     ddl_quote: str = ""
     ddl_escapes: Mapping[str, str] = field(default_factory=lambda: {"'": "''"})
     ddl_types: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +86,18 @@ _BACKSLASHES = {"\\": "\\\\", "'": "\\'"}
 # Athena creates tables with Hive's type names and queries them with Trino's.
 _ATHENA_DDL_TYPES = {"int": "INT", "float": "FLOAT", "string": "STRING", "timestamp": "TIMESTAMP", "binary": "BINARY"}
 
+# Names that sqlglot passes on as they are, and Spark does not know or means otherwise.
+_SPARK_LACKS = {
+    "at_timezone": "timestamps in UTC",
+    "checksum": "count and sum",
+    "codepoint": "a table of codes",
+    "format_datetime": "date_format(x, '%Y-%m')",
+    "normalize": "a Spark function body",
+    "time_to_unix": "date_diff('second', ...)",  # to_unixtime: Spark cuts the fraction off
+    "typeof": "the declared types",
+    "year_of_week": "year",
+}
+
 # Athena's engine version 3 follows Trino at a distance and AWS publishes no list; these are young in Trino, so they are
 # refused until somebody has seen them run there.
 _ATHENA_LACKS = {
@@ -99,8 +113,12 @@ TRINO = Dialect(name="trino", types=MappingProxyType(_TRINO_TYPES))
 SPARK = Dialect(
     name="spark",
     quote="`",
-    ddl_escapes=MappingProxyType(_BACKSLASHES),
+    # Spark puts its own settings in the place of ${...}, even within a text.
+    escapes=MappingProxyType({"${": "\\u0024{"}),
+    ddl_escapes=MappingProxyType({**_BACKSLASHES, "$": "\\u0024"}),
     types=MappingProxyType(_SPARK_TYPES),
+    missing_functions=MappingProxyType(_SPARK_LACKS),
+    missing_constructs=MappingProxyType({"AtTimeZone": "AT TIME ZONE of the same meaning"}),
 )
 ATHENA = Dialect(
     name="athena",

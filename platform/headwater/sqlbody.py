@@ -59,7 +59,7 @@ def problems_on(table: Table, dialect: str) -> tuple[str, ...]:
     """Return what keeps a table's SQL body from running on an engine, one sentence each; empty when it can run."""
     if not isinstance(table.body, str):
         return ()
-    found = _select.missing_from(table.body, _select.parse(table.body), dialect_named(dialect))
+    found = _select.missing_from(table.body, _resolved(table, table.body), dialect_named(dialect))
     return tuple(f"Table {table}: {problem.sentence()}" for problem in found)
 
 

@@ -248,7 +248,8 @@ def test_what_athena_lacks_is_told_before_it_is_asked() -> None:
 
     (problem,) = sqlbody.problems_on(table, "athena")
     assert problem == (
-        "Table curated.made: line 2, column 3 of its SQL: athena has no function dot_product; use reduce over zip_with."
+        "Table curated.made: line 2, column 3 of its SQL: athena has no function dot_product like Trino's; "
+        "use reduce over zip_with."
     )
     assert sqlbody.problems_on(table, "trino") == ()
     with pytest.raises(DefinitionError, match="athena has no function dot_product"):
