@@ -13,7 +13,7 @@ from dagster import (
     multi_asset,
 )
 
-from headwater_assets.lib.compute import materialize
+from headwater_assets.lib.compute import Write, materialize, write_to_lake
 from headwater_assets.lib.schedules import schedules_of
 from headwater_assets.lib.sensors import sensors_of
 from headwater_assets.lib.specs import asset_specs, check_specs
@@ -28,14 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["assets_of", "definitions_of"]
 
 
-def assets_of(tables: "Iterable[Table]", sources: "Mapping[str, Source] | None" = None) -> list[AssetsDefinition]:
+def assets_of(
+    tables: "Iterable[Table]",
+    sources: "Mapping[str, Source] | None" = None,
+    *,
+    write: Write = write_to_lake,
+) -> list[AssetsDefinition]:
     """Return one asset per table, with a second output for rejected rows where a table has any.
 
     Args:
         tables: The tables.
         sources: Where each is declared; gives the group and the link to its file.
+        write: How a step writes.
     """
-    return [_asset(table, (sources or {}).get(table.name)) for table in tables]
+    return [_asset(table, (sources or {}).get(table.name), write) for table in tables]
 
 
 def definitions_of(project: "Project", profile: "Profile") -> Definitions:
@@ -49,7 +55,7 @@ def definitions_of(project: "Project", profile: "Profile") -> Definitions:
     )
 
 
-def _asset(table: "Table", source: "Source | None") -> AssetsDefinition:
+def _asset(table: "Table", source: "Source | None", write: Write) -> AssetsDefinition:
     @multi_asset(
         name=f"{table.zone}__{table.id.name}",
         specs=asset_specs(table, source),
@@ -57,6 +63,6 @@ def _asset(table: "Table", source: "Source | None") -> AssetsDefinition:
         backfill_policy=BackfillPolicy.single_run() if table.partitioning else None,
     )
     def compute(context: AssetExecutionContext) -> Iterator[Any]:
-        yield from materialize(table, context)
+        yield from materialize(table, context, write)
 
     return compute

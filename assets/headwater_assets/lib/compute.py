@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dagster import AssetCheckResult, AssetCheckSeverity, Failure, MaterializeResult, MetadataValue
 from headwater.errors import CheckFailed, HeadwaterError
@@ -13,7 +13,7 @@ from headwater_assets.lib.arrivals import ARRIVALS, WHOLE, arrivals, fingerprint
 from headwater_assets.lib.specs import asset_key, check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from dagster import AssetExecutionContext
     from headwater.checks import CheckResult
@@ -21,20 +21,37 @@ if TYPE_CHECKING:
     from headwater.table import Table
     from headwater.write import Published
 
-__all__ = ["materialize"]
+__all__ = ["Write", "materialize", "write_to_lake"]
 
 
-def materialize(table: Table, context: AssetExecutionContext) -> Iterator[AssetCheckResult | MaterializeResult[Any]]:
+class Write(Protocol):
+    """How a step writes a table; ``write_to_lake`` everywhere but in tests."""
+
+    def __call__(self, table: Table, *, run: str, partitions: Sequence[str], log: Callable[[str], None]) -> Published:
+        """Write a table's partitions."""
+
+
+def materialize(
+    table: Table, context: AssetExecutionContext, write: Write
+) -> Iterator[AssetCheckResult | MaterializeResult[Any]]:
     """Write the partitions that Dagster asks for and yield what came of it.
+
+    Args:
+        table: The table.
+        context: Dagster's word on the run and its partitions.
+        write: How.
 
     Raises:
         Failure: The write was not published; the sentence says why. Dagster does not try again: a broken check or
             definition stays broken, and a component that was away has its sentence in the run.
     """
-    keys = list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
+    asked = table.partitioning is not None and (context.has_partition_key or context.has_partition_key_range)
+    keys = list(context.partition_keys) if asked else []
     marks = _marks(table, keys)
     try:
-        published = _write(table, context, keys)
+        # A second attempt within the run is a writer of its own.
+        run = f"{context.run.run_id}-{context.retry_number}"
+        published = write(table, run=run, partitions=keys, log=context.log.info)
     except CheckFailed as error:
         for failure in error.failures:
             yield _check_result(table, cast("CheckResult", failure))
@@ -49,19 +66,24 @@ def materialize(table: Table, context: AssetExecutionContext) -> Iterator[AssetC
         yield MaterializeResult(asset_key=asset_key(table.id.rejected), metadata=rejected)
 
 
+def write_to_lake(table: Table, *, run: str, partitions: Sequence[str], log: Callable[[str], None]) -> Published:
+    """Load a raw table's files, or have an engine write the table.
+
+    Raises:
+        HeadwaterError: The table was not published.
+    """
+    from headwater.write import load_raw, write  # noqa: PLC0415 - definitions load without the write path
+
+    way = load_raw if table.zone == "raw" else write
+    return way(table, _stack(), run=run, partitions=partitions, log=log)
+
+
 @cache
 def _stack() -> Stack:
     """Build the stack once per run, so that its steps share connections."""
     from headwater.stack import Stack  # noqa: PLC0415 - definitions load without engines
 
     return Stack.build(Profile.load())
-
-
-def _write(table: Table, context: AssetExecutionContext, keys: list[str]) -> Published:
-    from headwater.write import load_raw, write  # noqa: PLC0415 - definitions load without the write path
-
-    run = f"{context.run.run_id}-{context.retry_number}"
-    return (load_raw if table.zone == "raw" else write)(table, _stack(), run=run, partitions=keys, log=context.log.info)
 
 
 def _check_result(table: Table, result: CheckResult) -> AssetCheckResult:
