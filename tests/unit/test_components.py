@@ -1,6 +1,7 @@
 """The components of the core: what they render, without starting any of them."""
 
 import ipaddress
+import os
 import re
 import stat
 import subprocess
@@ -227,15 +228,18 @@ def test_spark_asks_for_its_token(box):
     assert spark.connect_url(box.profile) == f"sc://localhost:21008/;token={token}"
 
 
-def test_spark_begins_with_an_empty_scratch_folder(box):
-    """A killed server's blocks do not pile up."""
+def test_a_start_begins_with_an_empty_scratch_folder(box):
+    """What killed processes left is removed; what a running one uses is not."""
     COMPONENTS["spark"].command(box, "")
-    left = box.data("spark") / "tmp" / "blockmgr-1"
-    left.mkdir()
+    base = box.data("spark") / "tmp"
+    for name in (str(os.getpid()), str(os.getppid()), "999999999"):
+        (base / name / "blockmgr-1").mkdir(parents=True)
 
-    COMPONENTS["spark"].command(box, "")
+    env = COMPONENTS["spark"].command(box, "").env
 
-    assert not left.exists()
+    assert {one.name for one in base.iterdir()} == {str(os.getpid()), str(os.getppid())}
+    assert env["SPARK_LOCAL_DIRS"] == str(base / str(os.getpid()))
+    assert not list((base / str(os.getpid())).iterdir())
 
 
 def test_trino_lets_nobody_in_without_a_password(box):

@@ -8,37 +8,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["FRUGAL_ENV", "class_path", "frugal", "opens"]
+__all__ = ["FRUGAL_ENV", "class_path", "frugal", "megabytes", "opens"]
 
 # glibc otherwise keeps one arena per thread and core, hundreds of megabytes that nobody uses.
-FRUGAL_ENV = {"MALLOC_ARENA_MAX": "2"}
+# Without a UTF-8 locale Java cannot open a path with letters beyond ASCII.
+FRUGAL_ENV = {"MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}
 
 
-def frugal(heap: str, *, metaspace: str, code_cache: str) -> list[str]:
-    """Return the flags of a JVM that keeps its heap small and gives memory back.
+def frugal(heap: str, *, metaspace: str, code_cache: str, collector: str, scratch: Path) -> list[str]:
+    """Return the flags of a JVM that stays within what it is given.
 
     Args:
         heap: Largest heap.
         metaspace: Largest space for classes.
         code_cache: Largest space for compiled code.
+        collector: The garbage collector's flag, without ``-XX:+``.
+        scratch: Folder for temporary files.
     """
     return [
+        f"-XX:+{collector}",
         f"-Xmx{heap}",
         "-Xms64m",
         f"-XX:MaxMetaspaceSize={metaspace}",
         f"-XX:ReservedCodeCacheSize={code_cache}",
         "-Xss512k",
-        "-XX:+UseSerialGC",
-        # After a full collection the heap shrinks to what is in use plus a fifth.
-        "-XX:MinHeapFreeRatio=10",
-        "-XX:MaxHeapFreeRatio=20",
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:-UsePerfData",
+        f"-Djava.io.tmpdir={scratch}",
         "-Dfile.encoding=UTF-8",
         "-Duser.timezone=UTC",
         "-Djava.awt.headless=true",
         "-Djava.net.preferIPv4Stack=true",
     ]
+
+
+def megabytes(size: str) -> int:
+    """Return a setting such as ``800m`` or ``2g`` in megabytes.
+
+    >>> megabytes("2g")
+    2048
+    """
+    return int(size[:-1]) * (1024 if size.endswith("g") else 1)
 
 
 def opens(packages: Iterable[str], module: str = "java.base") -> list[str]:

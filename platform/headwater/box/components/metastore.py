@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.databases import connect, ensure_database
+from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, opens
 from headwater.box.components.render import hadoop_xml, properties
 from headwater.box.components.s3 import ensure_bucket, hadoop_settings
@@ -74,14 +75,20 @@ class MetastoreComponent(Component):
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
         """Render the site file and return the server's process."""
         profile, home = box.profile, box.runtimes.path("metastore")
-        box.write_conf("metastore", "metastore-site.xml", hadoop_xml(_site(profile)))
+        folder = scratch(box, "metastore")
+        box.write_conf("metastore", "metastore-site.xml", hadoop_xml({**_site(profile), "hadoop.tmp.dir": folder}))
         log_settings = box.write_conf("metastore", "log4j2.properties", properties(_LOGGING))
         argv = [
             str(box.runtimes.path("java21") / "bin" / "java"),
-            *frugal(profile.setting("HEADWATER_METASTORE_HEAP"), metaspace="160m", code_cache="64m"),
+            *frugal(
+                profile.setting("HEADWATER_METASTORE_HEAP"),
+                metaspace="160m",
+                code_cache="64m",
+                collector="UseSerialGC",
+                scratch=folder,
+            ),
             *opens(_PACKAGES),
             f"-Dlog4j2.configurationFile={log_settings}",
-            f"-Djava.io.tmpdir={_scratch(box)}",
             "-cp",
             class_path(box.conf("metastore"), home / "lib" / "*"),
             "headwater.LoopbackMetastore",
@@ -203,9 +210,3 @@ def _ensure_schema(box: Box) -> None:
 
 def _schema_script(home: Path) -> bytes:
     return (home / _SCHEMA).read_bytes()
-
-
-def _scratch(box: Box) -> Path:
-    folder = box.data("metastore") / "tmp"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import uuid
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import Command, Component, Hint
+from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, opens
 from headwater.box.components.metastore import ensure_zones
 from headwater.box.components.render import properties
@@ -107,17 +107,17 @@ class SparkComponent(Component):
         Spark's own start script is not used: it always adds a JDK module that small runtimes leave out.
         """
         profile, home = box.profile, box.runtimes.path("spark")
-        box.write_conf("spark", "spark-defaults.conf", properties(_settings(box)))
+        folder = scratch(box, "spark")
+        box.write_conf("spark", "spark-defaults.conf", properties(_settings(profile, folder)))
         box.write_conf("spark", "log4j2.properties", properties(_LOGGING))
         heap = profile.setting("HEADWATER_SPARK_HEAP")
         argv = [
             str(box.runtimes.path("java21") / "bin" / "java"),
-            *frugal(heap, metaspace="384m", code_cache="160m"),
+            *frugal(heap, metaspace="384m", code_cache="160m", collector="UseParallelGC", scratch=folder),
             *opens(_PACKAGES),
             *opens(["sun.security.krb5"], "java.security.jgss"),
             "-Djdk.reflect.useDirectMethodHandle=false",
             "-Dio.netty.tryReflectionSetAccessible=true",
-            f"-Djava.io.tmpdir={_scratch(box)}",
             "-cp",
             class_path(box.conf("spark"), box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
             "org.apache.spark.deploy.SparkSubmit",
@@ -125,7 +125,7 @@ class SparkComponent(Component):
             "org.apache.spark.sql.connect.service.SparkConnectServer",
             "spark-internal",
         ]
-        return Command(argv, _environment(box, home), cwd=box.data("spark"))
+        return Command(argv, _environment(box, home, folder), cwd=box.data("spark"))
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """Run a statement in a session of its own."""
@@ -182,8 +182,7 @@ def _said(error: Any) -> str:
     return f"{error.code().name.lower()}, {error.details()}"
 
 
-def _settings(box: Box) -> dict[str, str]:
-    profile = box.profile
+def _settings(profile: Profile, folder: Path) -> dict[str, str]:
     return {
         **_FIXED,
         "spark.driver.memory": profile.setting("HEADWATER_SPARK_HEAP"),
@@ -200,18 +199,22 @@ def _settings(box: Box) -> dict[str, str]:
         "spark.connect.authenticate.token": profile.credentials.password("spark"),
         "spark.sql.warehouse.dir": f"s3://{profile.bucket}/",
         "spark.sql.catalog.spark_catalog.uri": f"thrift://{profile.address('metastore')}",
+        # Hadoop and Hive would otherwise use folders in /tmp that boxes and users share.
+        "spark.hadoop.hadoop.tmp.dir": f"{folder}/hadoop",
+        "spark.hadoop.hive.exec.scratchdir": f"file://{folder}/hive",
+        "spark.hadoop.hive.exec.local.scratchdir": f"{folder}/hive-local",
         "spark.hadoop.hive.metastore.uris": f"thrift://{profile.address('metastore')}",
         **{f"spark.hadoop.{name}": value for name, value in hadoop_settings(profile).items()},
     }
 
 
-def _environment(box: Box, home: Path) -> dict[str, str]:
+def _environment(box: Box, home: Path, folder: Path) -> dict[str, str]:
     archives = sorted((home / "python").glob("py4j*.zip")) + sorted((home / "python" / "lib").glob("py4j*.zip"))
     return {
         **FRUGAL_ENV,
         "SPARK_HOME": str(home),
         "SPARK_CONF_DIR": str(box.conf("spark")),
-        "SPARK_LOCAL_DIRS": str(box.data("spark") / "tmp"),
+        "SPARK_LOCAL_DIRS": str(folder),
         "SPARK_LOCAL_IP": box.profile.host,
         "SPARK_LOCAL_HOSTNAME": box.profile.host,
         "SPARK_SCALA_VERSION": "2.13",
@@ -220,11 +223,3 @@ def _environment(box: Box, home: Path) -> dict[str, str]:
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "PYTHONPATH": class_path(home / "python", *archives),
     }
-
-
-def _scratch(box: Box) -> Path:
-    """Return an empty folder; a killed server leaves its blocks behind."""
-    folder = box.data("spark") / "tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder

@@ -26,6 +26,9 @@ __all__ = ["DATABASE_NAME", "DATABASE_UUID", "SupersetComponent"]
 DATABASE_UUID = "6a4f3c1e-6f0d-5d0b-9c55-7d1f6c0b0001"
 DATABASE_NAME = "Lake"
 
+# What the last migration brought about; while it still holds there is nothing to do.
+_MARKER = "migrated.json"
+
 _CONFIG = '''\
 """Rendered by Headwater at every start; changes here are lost."""
 
@@ -112,12 +115,12 @@ class SupersetComponent(Component):
         ensure_database(box.profile, "superset-db")
         task = _task(box)
         mark = {"digest": _digest(box, task), "revision": _revision(box)}
-        marker = box.data("superset") / "migrated.json"
+        marker = box.conf("superset") / _MARKER
         if mark["revision"] and marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == mark:
             return
         marker.unlink(missing_ok=True)
         _set_up(box, task)
-        marker.write_text(json.dumps({**mark, "revision": _revision(box)}), encoding="utf-8")
+        box.write_conf("superset", _MARKER, json.dumps({**mark, "revision": _revision(box)}))
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
         """Render the configuration and return the web server's process."""

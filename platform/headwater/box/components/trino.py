@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import Command, Component, Hint
-from headwater.box.components.java import FRUGAL_ENV, class_path, frugal
+from headwater.box.components.folders import scratch
+from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, megabytes
 from headwater.box.components.metastore import ensure_zones
 from headwater.box.components.render import properties
 from headwater.box.components.tls import ca_path, ensure_certificates
@@ -58,12 +59,18 @@ class TrinoComponent(Component):
         _write_configuration(box)
         argv = [
             str(box.runtimes.path("java25") / "bin" / "java"),
-            *frugal(box.profile.setting("HEADWATER_TRINO_HEAP"), metaspace="400m", code_cache="192m"),
+            *frugal(
+                box.profile.setting("HEADWATER_TRINO_HEAP"),
+                metaspace="400m",
+                code_cache="192m",
+                collector="UseG1GC",
+                scratch=scratch(box, "trino"),
+            ),
+            # After a minute without work the heap shrinks to what is in use.
+            "-XX:G1PeriodicGCInterval=60000",
             "-XX:-OmitStackTraceInFastThrow",
             "-XX:PerMethodRecompilationCutoff=10000",
             "-XX:PerBytecodeRecompilationCutoff=10000",
-            "-XX:+EnableDynamicAgentLoading",
-            "-Djdk.attach.allowAttachSelf=true",
             "-Djdk.nio.maxCachedBufferSize=2000000",
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
@@ -152,6 +159,7 @@ def _write_configuration(box: Box) -> None:
 
 def _server(box: Box) -> dict[str, object]:
     profile, conf = box.profile, box.conf("trino")
+    heap = megabytes(profile.setting("HEADWATER_TRINO_HEAP"))
     return {
         "node.id": "headwater",
         "node.environment": "headwater",
@@ -174,9 +182,9 @@ def _server(box: Box) -> dict[str, object]:
         "password-authenticator.config-files": conf / "password-authenticator.properties",
         "access-control.config-files": conf / "access-control.properties",
         "sql.default-catalog": "iceberg",
-        "query.max-memory": "400MB",
-        "query.max-memory-per-node": "400MB",
-        "memory.heap-headroom-per-node": "250MB",
+        "query.max-memory": f"{heap * 45 // 100}MB",
+        "query.max-memory-per-node": f"{heap * 45 // 100}MB",
+        "memory.heap-headroom-per-node": f"{heap // 4}MB",
         "query.max-history": "50",
         "query.min-expire-age": "5m",
         "query.client.timeout": "5m",
