@@ -129,7 +129,7 @@ class SparkComponent(Component):
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """Run a statement in a session of its own."""
-        _select_one(box.profile, timeout=5)
+        _select_one(box.profile, timeout=10)
 
     def version(self, box: Box) -> str:
         """Return the version in the lock file."""

@@ -169,10 +169,10 @@ class SupersetComponent(Component):
 def _database_names(session: Any, profile: Profile) -> list[str]:
     api, logins = f"http://{profile.address('superset')}/api/v1", profile.credentials
     body = {"username": logins.user("superset"), "password": logins.password("superset"), "provider": "db"}
-    login = session.post(f"{api}/security/login", json=body, timeout=5)
+    login = session.post(f"{api}/security/login", json=body, timeout=10)
     login.raise_for_status()
     headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
-    answer = session.get(f"{api}/database/", headers=headers, timeout=5)
+    answer = session.get(f"{api}/database/", headers=headers, timeout=10)
     answer.raise_for_status()
     return [one["database_name"] for one in answer.json()["result"]]
 

@@ -84,14 +84,14 @@ class TrinoComponent(Component):
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """Run a query on the metastore's schemas with the box's login."""
-        from trino.exceptions import Error  # noqa: PLC0415 - slow to import
+        from trino.exceptions import Error, HttpError  # noqa: PLC0415 - slow to import
 
         try:
-            with _connected(box.profile, timeout=5) as connection:
+            with _connected(box.profile, timeout=10) as connection:
                 cursor = connection.cursor()
                 cursor.execute("SELECT count(*) FROM iceberg.information_schema.schemata")
                 cursor.fetchall()
-        except (Error, OSError) as error:
+        except (Error, HttpError, OSError) as error:
             raise ComponentError(
                 f"Trino at {box.profile.address('trino-tls')} did not run a query: {str(error)[:300]}; "
                 "see `headwater logs trino`.",
