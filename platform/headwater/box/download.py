@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Downloader", "Source", "Stopped", "disk_errors", "free_bytes", "sha256_of"]
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
 _TIMEOUT = (15, 60)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -75,7 +75,7 @@ class Downloader:
     def missing(self, file: LockedFile) -> int:
         """Return how many bytes of a file are still to come."""
         part = self.path(file).with_name(f"{file.name}.part")
-        if self.path(file).is_file():
+        if self.path(file).is_file() or file.size is None:
             return 0
         return max(file.size - part.stat().st_size, 0) if part.is_file() else file.size
 
@@ -89,6 +89,8 @@ class Downloader:
         target = self.path(file)
         if target.is_file():
             return target
+        if self.stop.is_set():
+            raise Stopped
         part = target.with_name(f"{file.name}.part")
         with disk_errors(target), self._progress.step(file.name, file.size) as step:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -136,14 +138,14 @@ class _Transfer:
 
     def run(self) -> str:
         """Bring all bytes, trying again while that makes headway; return the sha256 of the whole."""
-        tries = 0
+        tries = furthest = 0
         while True:
-            before = self.step.fresh
             try:
                 self._receive()
                 return sha256_of(self.part)
             except _Again as again:
-                tries = 0 if self.step.fresh > before else tries + 1
+                tries = 0 if self.step.at > furthest else tries + 1
+                furthest = max(furthest, self.step.at)
                 if tries > self.owner.retries or isinstance(again.cause, requests.exceptions.SSLError):
                     raise self._failed(again.cause) from again.__cause__
                 if self.owner.stop.wait(self.owner.pause * 2**tries):
@@ -184,10 +186,10 @@ class _Transfer:
     def _store(self, response: requests.Response, mode: str) -> None:
         with self.part.open(mode) as out:
             for block in response.raw.stream(_BLOCK, decode_content=False):
-                if self.owner.stop.is_set():
-                    raise Stopped
                 out.write(block)
                 self.step.advance(len(block))
+                if self.owner.stop.is_set():
+                    raise Stopped
                 if self.size is not None and self.step.at > self.size:
                     return  # the hash will tell: it cannot be the file that is wanted
 

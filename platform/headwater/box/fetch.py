@@ -7,7 +7,7 @@ import shutil
 import sys
 import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from headwater.box.lockfile import Lock, LockedFile, LockedRuntime
-    from headwater.box.progress import Progress
+    from headwater.box.progress import Progress, Step
+    from headwater.box.wheelhouse import Pin
 
 __all__ = ["FetchSettings", "fetch"]
 
@@ -77,13 +78,14 @@ def fetch(
 class _Fetch:
     def __init__(self, settings: FetchSettings, lock: Lock, progress: Progress) -> None:
         from headwater.box.download import Downloader  # noqa: PLC0415
-        from headwater.box.registries import registries  # noqa: PLC0415
+        from headwater.box.registries import Registries  # noqa: PLC0415
 
         self._settings, self._lock, self._progress = settings, lock, progress
         self._runtimes = Runtimes(settings.cache, lock)
         self._stop = threading.Event()
         self._downloader = Downloader(settings.cache / "downloads", progress, self._stop)
-        self._registries = registries(settings)
+        self._registries = Registries(settings)
+        self._downloads = ThreadPoolExecutor(settings.jobs)
 
     def run(self, missing: Sequence[LockedRuntime]) -> None:
         """Make runtimes, each as soon as its files and needs are there; the first failure ends all."""
@@ -91,22 +93,19 @@ class _Fetch:
             return
         self._tidy(missing)
         self._check_space(missing)
-        with ThreadPoolExecutor(self._settings.jobs) as downloads, ThreadPoolExecutor(len(missing)) as makers:
+        with self._downloads, ThreadPoolExecutor(len(missing)) as makers:
             try:
-                made = self._begin(missing, downloads, makers)
-                self._see_through(made)
+                self._see_through(self._begin(missing, makers))
             except BaseException:
                 self._stop.set()
-                downloads.shutdown(cancel_futures=True)
+                self._downloads.shutdown(cancel_futures=True)
                 raise
 
-    def _begin(
-        self, missing: Sequence[LockedRuntime], downloads: ThreadPoolExecutor, makers: ThreadPoolExecutor
-    ) -> Mapping[str, Future[Path]]:
+    def _begin(self, missing: Sequence[LockedRuntime], makers: ThreadPoolExecutor) -> Mapping[str, Future[Path]]:
         coming: dict[str, Future[Path]] = {}
         for file in (file for runtime in missing for file in runtime.files_for(this_platform())):
             if file.sha256 not in coming:
-                coming[file.sha256] = downloads.submit(self._download, file)
+                coming[file.sha256] = self._downloads.submit(self._download, file)
         made: dict[str, Future[Path]] = {}
         for runtime in missing:  # in an order in which what a runtime needs comes before it
             needs = {name: made[name] for name in runtime.needs if name in made}
@@ -119,17 +118,28 @@ class _Fetch:
         wait(made.values(), return_when=FIRST_EXCEPTION)
         self._stop.set()  # ends the others after a failure, and nothing otherwise
         failures = [error for future in made.values() if (error := future.exception())]
-        for error in sorted(failures, key=lambda error: isinstance(error, Stopped)):
+        for error in sorted(failures, key=lambda error: isinstance(error, (Stopped, CancelledError))):
             raise error
 
     def _download(self, file: LockedFile) -> Path:
-        return self._downloader.fetch(file, self._registries[file.registry])
+        return self._downloader.fetch(file, self._registries.named(file.registry))
+
+    def _bring(self, pins: Sequence[Pin], folder: Path, step: Step) -> Sequence[Path]:
+        from headwater.box.download import Downloader  # noqa: PLC0415
+        from headwater.box.wheelhouse import best_file  # noqa: PLC0415
+
+        downloader, pypi = Downloader(folder, self._progress, self._stop), self._registries.pypi
+        coming = [self._downloads.submit(lambda pin: downloader.fetch(best_file(pin, pypi), pypi), pin) for pin in pins]
+        while wait(coming, timeout=1, return_when=FIRST_EXCEPTION).not_done and not any(map(_has_failed, coming)):
+            step.advance()
+        return [future.result() for future in coming]
 
     def _make(
         self, runtime: LockedRuntime, coming: Mapping[str, Future[Path]], needs: Mapping[str, Future[Path]]
     ) -> Path:
         from headwater.box.download import disk_errors  # noqa: PLC0415
-        from headwater.box.recipes import IN_PLACE, Kitchen, make  # noqa: PLC0415
+        from headwater.box.kitchen import Kitchen  # noqa: PLC0415
+        from headwater.box.recipes import IN_PLACE, make  # noqa: PLC0415
 
         files = [coming[file.sha256].result() for file in runtime.files_for(this_platform())]
         needed = {name: needs[name].result() if name in needs else self._runtimes.path(name) for name in runtime.needs}
@@ -141,7 +151,7 @@ class _Fetch:
                 _remove(place)
             for place in (folder.parent, into, scratch):
                 place.mkdir(parents=True, exist_ok=True, mode=0o755)
-            make(runtime, Kitchen(self._settings, files, into, scratch, needed, step, self._stop))
+            make(runtime, Kitchen(self._settings, files, into, scratch, needed, self._bring, step, self._stop))
             _finish(runtime, into, folder)
         shutil.rmtree(scratch)
         self._drop_downloads(runtime)
@@ -208,8 +218,11 @@ def _finish(runtime: LockedRuntime, into: Path, folder: Path) -> None:
             f"{runtime.name} {runtime.version} was made without {runtime.main}; "
             "its recipe and runtimes.toml do not fit each other, please report this."
         )
-    into.chmod(0o755)
-    folder.parent.chmod(0o755)
+    from headwater.box.unpack import open_up  # noqa: PLC0415
+
+    open_up(into)
+    for place in (folder.parent, folder.parent.parent):
+        place.chmod(place.stat().st_mode | 0o755)
     (into / MARK).write_text(json.dumps({"name": runtime.name, "version": runtime.version}) + "\n", encoding="utf-8")
     if into != folder:
         into.rename(folder)
@@ -224,6 +237,10 @@ def _remove(folder: Path) -> None:
 def _children(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         yield from folder.iterdir()
+
+
+def _has_failed(future: Future[Path]) -> bool:
+    return future.done() and (future.cancelled() or future.exception() is not None)
 
 
 def _say(text: str, console: Console | None) -> None:

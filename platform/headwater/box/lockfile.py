@@ -67,7 +67,7 @@ class LockedFile:
         coordinate: ``project==version`` or ``group:artifact:version[:classifier][@extension]``.
         name: The file's name there.
         sha256: Of its bytes.
-        size: In bytes.
+        size: In bytes; None, never in the lock file itself, where the index does not tell.
         platform: The platform it is for, or ``any``.
     """
 
@@ -75,7 +75,7 @@ class LockedFile:
     coordinate: str
     name: str
     sha256: str
-    size: int
+    size: int | None
     platform: str = ANY
 
 

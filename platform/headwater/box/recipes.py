@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headwater.box import unpack
 from headwater.box.golang import Go
 from headwater.box.lockfile import HERE
-from headwater.box.tether import run_tethered
+from headwater.box.wheelhouse import read_pins
 from headwater.errors import FetchError
-from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from headwater.box.lockfile import FetchSettings, LockedRuntime
-    from headwater.box.progress import Step
+    from headwater.box.kitchen import Kitchen
+    from headwater.box.lockfile import LockedRuntime
 
-__all__ = ["IN_PLACE", "Kitchen", "make"]
+__all__ = ["IN_PLACE", "make"]
 
 # Recipes whose folder cannot be moved once made.
 IN_PLACE = frozenset({"venv"})
-
-
-@dataclass(frozen=True)
-class Kitchen:
-    """What a recipe works with.
-
-    Args:
-        settings: The fetch's settings.
-        files: The runtime's downloads.
-        into: The empty folder to fill.
-        scratch: A folder that survives a killed fetch and goes when the runtime is done.
-        needs: Folders of the runtimes it needs.
-        step: Told that the work goes on.
-        stop: Ends helpers when set.
-    """
-
-    settings: FetchSettings
-    files: Sequence[Path]
-    into: Path
-    scratch: Path
-    needs: Mapping[str, Path]
-    step: Step
-    stop: threading.Event
-
-    def run(self, command: Sequence[str], doing: str, **env: str) -> str:
-        """Run a helper program in the scratch folder."""
-        environment = inherited_env(**env)
-        return run_tethered(command, cwd=self.scratch, env=environment, step=self.step, stop=self.stop, doing=doing)
 
 
 def make(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -63,12 +33,6 @@ def make(runtime: LockedRuntime, kitchen: Kitchen) -> None:
         FetchError: It cannot be made.
     """
     _RECIPES[runtime.recipe](runtime, kitchen)
-
-
-def _unpacked(
-    unpacker: Callable[[LockedRuntime, Sequence[Path], Path], None],
-) -> Callable[[LockedRuntime, Kitchen], None]:
-    return lambda runtime, kitchen: unpacker(runtime, kitchen.files, kitchen.into)
 
 
 def _jars(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -99,7 +63,7 @@ def _minio(runtime: LockedRuntime, kitchen: Kitchen) -> None:
 
 def _metastore(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     lib = kitchen.into / "lib"
-    unpack.untar(unpack.only(kitchen.files, ".tar.gz"), kitchen.into, lambda name: name.partition("/")[2] or None)
+    unpack.untar(kitchen, ".tar.gz", unpack.without_top)
     for name in runtime.options["drop"]:
         (lib / name).unlink()
     compiler = next(file for file in kitchen.files if file.name.startswith("ecj-"))
@@ -110,8 +74,7 @@ def _metastore(runtime: LockedRuntime, kitchen: Kitchen) -> None:
 
 
 def _compile(kitchen: Kitchen, compiler: Path, lib: Path) -> None:
-    classes = kitchen.scratch / "classes"
-    shutil.rmtree(classes, ignore_errors=True)
+    classes = _empty(kitchen.scratch / "classes")
     java = str(kitchen.needs["java21"] / "bin" / "java")
     jars = ":".join(str(jar) for jar in sorted(lib.glob("*.jar")))
     options = ("-proc:none", "-nowarn", "-17", "-cp", jars, "-d", str(classes))
@@ -121,32 +84,43 @@ def _compile(kitchen: Kitchen, compiler: Path, lib: Path) -> None:
 
 
 def _venv(runtime: LockedRuntime, kitchen: Kitchen) -> None:
-    python = str(kitchen.into / "bin" / "python")
+    requirements = HERE / runtime.sources[0]
+    wheels = _empty(kitchen.scratch / "wheels")
+    for file in kitchen.bring(read_pins(requirements), kitchen.scratch / "downloads", kitchen.step):
+        unpack.link(file, wheels / file.name)
     kitchen.run((sys.executable, "-m", "venv", str(kitchen.into)), f"Making the Python environment of {runtime.name}")
-    mirror = kitchen.settings.pypi_mirror
-    # A cache of its own: it survives a killed fetch, and goes afterwards.
-    env = {
-        "PIP_CACHE_DIR": str(kitchen.scratch / "pip"),
-        "PIP_USER": "0",
-        "PYTHONPATH": "",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
-    requirements = str(HERE / runtime.sources[0])
+    # Every file is here and checked: no index is asked again. What has no wheel is built with the setuptools that the
+    # requirements pin, not with whatever is newest.
+    _pip(kitchen, "--find-links", str(wheels), "--upgrade", "setuptools")
+    _pip(kitchen, "--find-links", str(wheels), "--require-hashes", "-r", str(requirements))
+
+
+def _pip(kitchen: Kitchen, *arguments: str) -> None:
+    quiet = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir")
+    strict = ("--no-index", "--no-deps", "--no-build-isolation")
     kitchen.run(
-        (python, "-m", "pip", "install", "--no-input", "--quiet", "--require-hashes", "--no-deps", "-r", requirements),
-        f"Installing {runtime.name} with pip",
-        **env,
-        **({"PIP_INDEX_URL": mirror} if mirror else {}),
+        (str(kitchen.into / "bin" / "python"), "-m", "pip", "install", *quiet, *strict, *arguments),
+        "Installing Python packages with pip",
+        PIP_CONFIG_FILE=os.devnull,
+        PIP_FIND_LINKS="",
+        PIP_USER="0",
+        PYTHONPATH="",
     )
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 _RECIPES: Mapping[str, Callable[[LockedRuntime, Kitchen], None]] = {
     "jars": _jars,
-    "java": _unpacked(unpack.java),
+    "java": unpack.java,
     "metastore": _metastore,
     "minio": _minio,
-    "postgres": _unpacked(unpack.postgres),
-    "spark": _unpacked(unpack.spark),
-    "trino": _unpacked(unpack.trino),
+    "postgres": unpack.postgres,
+    "spark": unpack.spark,
+    "trino": unpack.trino,
     "venv": _venv,
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from headwater.box.download import Source
     from headwater.box.lockfile import FetchSettings, LockedFile
 
-__all__ = ["Coordinate", "Maven", "Pypi", "registries"]
+__all__ = ["Coordinate", "Maven", "Pypi", "Registries"]
 
 
 class Pypi:
@@ -130,9 +132,40 @@ class Maven:
         return f"{self.base}/{Coordinate(file.coordinate).path}"
 
 
-def registries(settings: FetchSettings) -> Mapping[str, Source]:
-    """Return the registries by the names that the lock file uses."""
-    return {"pypi": Pypi(settings.pypi_mirror), "maven": Maven(settings.maven_mirror)}
+class Registries:
+    """All registries, each set up when it is first asked.
+
+    Args:
+        settings: The mirrors.
+    """
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self._settings = settings
+        self._lock = threading.RLock()
+
+    def named(self, name: str) -> Source:
+        """Return a registry by the name that the lock file uses."""
+        return self.pypi if name == "pypi" else self.maven
+
+    @property
+    def pypi(self) -> Pypi:
+        """The Python package index."""
+        with self._lock:
+            return self._pypi
+
+    @property
+    def maven(self) -> Maven:
+        """The Maven repository."""
+        with self._lock:
+            return self._maven
+
+    @cached_property
+    def _pypi(self) -> Pypi:
+        return Pypi(self._settings.pypi_mirror)
+
+    @cached_property
+    def _maven(self) -> Maven:
+        return Maven(self._settings.maven_mirror)
 
 
 def _with_login_of(index: str, url: str) -> str:

