@@ -38,7 +38,7 @@ __all__ = [
 FORMAT_VERSION = 2
 
 _REJECTS = (
-    Column("source_file", "string", "The file that the line came from, as a location in the lake."),
+    Column("source_file", "string", "Name of the file that the line came from."),
     Column("source_line", "long", "The line's number in that file, from 1."),
     Column("reject_reason", "string", "Why the line was not taken over."),
     Column("source_text", "string", "The line as it arrived."),

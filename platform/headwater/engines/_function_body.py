@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["append"]
 
 _REASON = "reject_reason"
+_ROW = "__row"
 
 
 def append(session: Any, job: StageJob) -> None:
@@ -32,12 +33,14 @@ def append(session: Any, job: StageJob) -> None:
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - PySpark's own convention
 
     reason = F.coalesce(F.col("source_position")["problem"], F.col(_REASON))
-    judged = frame.withColumn(_REASON, reason)
-    good = judged.where(F.col(_REASON).isNull())
+    # Spark would push the filter down to the scan and compute there, once more, all that the reason is made of, down to
+    # the split of the line. It never pushes a filter below a row number that the filter looks at.
+    judged = frame.withColumns({_REASON: reason, _ROW: F.monotonically_increasing_id()})
+    good, bad = (judged.where((F.col(_ROW) >= 0) & found) for found in (F.isnull(_REASON), F.isnotnull(_REASON)))
     _append(_typed(good, job.table), job.stage.zone, job.stage.name)
     lines = sum(file.lines for files in job.raw.values() for file in files)
     if _count(session, job) != lines:
-        _append_rejects(session, job, judged.where(F.col(_REASON).isNotNull()))
+        _append_rejects(session, job, bad)
 
 
 def _call(session: Any, job: StageJob) -> Any:

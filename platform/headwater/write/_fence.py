@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headwater.storage import Storage
     from headwater.write._stage import Stage
 
-__all__ = ["NotFenced", "discard"]
+__all__ = ["NotFenced", "discard", "fence_and_discard"]
 
 _FENCE = "headwater.fenced."
 _KEPT = timedelta(days=1)
@@ -55,26 +55,39 @@ class NotFenced(ValidatableTableRequirement):
             )
 
 
-def discard(catalog: Catalog, storage: Storage, stage: Stage, *, fence: bool, log: Callable[[str], None]) -> None:
-    """Remove a stage: its name, and those of its files that its target does not use.
+def discard(catalog: Catalog, storage: Storage, stage: Stage, *, kept: frozenset[str]) -> None:
+    """Remove a stage whose fate its own writer knows: its name, and all of its files but some.
 
     Args:
         catalog: Where it is registered.
         storage: Where its files lie.
         stage: What to remove.
-        fence: Keep the stage's writer from publishing first; False when this is its writer.
+        kept: The files that were published.
+
+    Raises:
+        MetastoreError: The metastore does not answer; what is left can be removed later.
+    """
+    stage.unregister(catalog)
+    storage.delete(found.uri for found in storage.objects(stage.location + "/") if found.uri not in kept)
+
+
+def fence_and_discard(catalog: Catalog, storage: Storage, stage: Stage, *, log: Callable[[str], None]) -> None:
+    """Remove a stage whose writer may still be about to publish it: keep it from that, then see what it published.
+
+    Args:
+        catalog: Where it is registered.
+        storage: Where its files lie.
+        stage: What to remove.
         log: Told about waits.
 
     Raises:
-        MetastoreError: The metastore does not answer; what is left can be discarded later.
+        MetastoreError: The metastore does not answer; what is left can be removed later.
     """
-    target = loaded(catalog, stage.target)
-    if target is not None and fence:
+    if loaded(catalog, stage.target) is not None:
         _commit_fence(catalog, stage, log)
-    stage.unregister(catalog)
     target = loaded(catalog, stage.target)
     used = _used_below(target, stage.location + "/") if target is not None else frozenset()
-    storage.delete(found.uri for found in storage.objects(stage.location + "/") if found.uri not in used)
+    discard(catalog, storage, stage, kept=used)
 
 
 def _commit_fence(catalog: Catalog, stage: Stage, log: Callable[[str], None]) -> None:

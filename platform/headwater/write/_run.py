@@ -14,7 +14,7 @@ from headwater.engines.base import StageJob
 from headwater.errors import CheckFailed, HeadwaterError, RowsLost, WriteError
 from headwater.sqlbody import relation_name
 from headwater.write import Published
-from headwater.write._fence import discard
+from headwater.write._fence import discard, fence_and_discard
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._publish import Publication
 from headwater.write._requests import partition_values, raw_files
@@ -48,6 +48,7 @@ class Attempt:
         values: Their values.
         log: Told what happens.
         seconds: Filled with the time of each phase.
+        published: Filled with the files that each table took over.
     """
 
     table: Table
@@ -58,6 +59,7 @@ class Attempt:
     values: tuple[int | date | str, ...]
     log: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
+    published: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def begin(
@@ -91,9 +93,9 @@ class Attempt:
                 published = self._through_stages(raw, lease)
             except BaseException:
                 # The answer to a commit may have been lost, and the commit still be on its way.
-                self._discard(lease, fence="publish" in self.seconds)
+                self._remove_own(lease, self._remove_fenced if "publish" in self.seconds else self._remove_all)
                 raise
-            self._discard(lease, fence=False)
+            self._remove_own(lease, self._remove_all)
         return published
 
     def _raw_upstreams(self) -> Iterator[Table]:
@@ -144,23 +146,27 @@ class Attempt:
 
     def _sweep(self) -> None:
         """Remove what dead writes of this table left."""
-        catalog, storage = self.stack.metastore.iceberg(), self.stack.storage
-        for token, lease in expired_leases(storage, self._location, self._lease_seconds):
+        for token, lease in expired_leases(self.stack.storage, self._location, self._lease_seconds):
             self.log(f"{self.table}: removing what the dead write {token} left")
             for target in self._targets():
-                stage = Stage(target=target, token=token, bucket=self.stack.profile.bucket)
-                discard(catalog, storage, stage, fence=True, log=self.log)
-            storage.delete([lease])
+                self._remove_fenced(Stage(target=target, token=token, bucket=self.stack.profile.bucket))
+            self.stack.storage.delete([lease])
 
-    def _discard(self, lease: Lease, *, fence: bool) -> None:
+    def _remove_own(self, lease: Lease, remove: Callable[[Stage], None]) -> None:
         """Remove this attempt's own stages; what cannot be removed now is found by its lease later."""
         try:
-            for target in self._targets():
-                stage = Stage(target=target, token=self.token, bucket=self.stack.profile.bucket)
-                discard(self.stack.metastore.iceberg(), self.stack.storage, stage, fence=fence, log=self.log)
+            for stage in filter(None, self._stages()):
+                remove(stage)
             lease.release()
         except HeadwaterError as error:
             self.log(f"{self.table}: its stage is left for the next write to remove ({error})")
+
+    def _remove_fenced(self, stage: Stage) -> None:
+        fence_and_discard(self.stack.metastore.iceberg(), self.stack.storage, stage, log=self.log)
+
+    def _remove_all(self, stage: Stage) -> None:
+        kept = self.published.get(str(stage.target), frozenset())
+        discard(self.stack.metastore.iceberg(), self.stack.storage, stage, kept=kept)
 
     def _targets(self) -> tuple[TableName, ...]:
         return (self.table.id, self.table.id.rejected) if self.table.rejects else (self.table.id,)
@@ -216,7 +222,9 @@ class Attempt:
             before_commit=lease.confirm,
             log=self.log,
         )
-        return publication.commit(self.stack.metastore.iceberg())
+        snapshot = publication.commit(self.stack.metastore.iceberg())
+        self.published[str(stage.target)] = frozenset(file.file_path for file in staged.files)
+        return snapshot
 
     @property
     def _location(self) -> str:
