@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from functools import partial
@@ -176,15 +177,21 @@ def test_the_data_folder_is_not_given_to_a_second_server(tmp_path):
     """A lock of a running PostgreSQL stays as it is."""
     program = tmp_path / "postgres"
     program.symlink_to("/bin/sleep")
-    (tmp_path / "postmaster.pid").write_text("x")
     with subprocess.Popen([program, "60"]) as server:
         (tmp_path / "postmaster.pid").write_text(f"{server.pid}\n/data\n")
         try:
+            _await_name(server.pid, "postgres")
             postgres._become(tmp_path, _Nobody())
         finally:
             server.kill()
 
     assert (tmp_path / "postmaster.pid").read_text() == f"{server.pid}\n/data\n"
+
+
+def _await_name(pid, name):
+    # The kernel gives a process its new name a moment after the program has begun.
+    while Path(f"/proc/{pid}/comm").read_text() != f"{name}\n":
+        time.sleep(0.01)
 
 
 def test_minio_takes_its_login_from_files(box):

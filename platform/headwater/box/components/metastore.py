@@ -76,7 +76,7 @@ class MetastoreComponent(Component):
         """Render the site file and return the server's process."""
         profile, home = box.profile, box.runtimes.path("metastore")
         folder = scratch(box, "metastore")
-        box.write_conf("metastore", "metastore-site.xml", hadoop_xml({**_site(profile), "hadoop.tmp.dir": folder}))
+        box.write_conf("metastore", "metastore-site.xml", hadoop_xml(_site(profile, folder)))
         log_settings = box.write_conf("metastore", "log4j2.properties", properties(_LOGGING))
         argv = [
             str(box.runtimes.path("java21") / "bin" / "java"),
@@ -161,7 +161,7 @@ def ensure_zones(profile: Profile) -> None:
                 continue
 
 
-def _site(profile: Profile) -> dict[str, str]:
+def _site(profile: Profile, folder: Path) -> dict[str, str]:
     address, logins = profile.address("postgres"), profile.credentials
     return {
         "metastore.thrift.uris": f"thrift://{profile.address('metastore')}",
@@ -187,7 +187,7 @@ def _site(profile: Profile) -> dict[str, str]:
         "datanucleus.schema.autoCreateAll": "false",
         "datanucleus.autoStartMechanismMode": "ignored",
         "metastore.schema.verification": "true",
-        **hadoop_settings(profile),
+        **hadoop_settings(profile, folder),
     }
 
 

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headwater.profile import Profile
 
 __all__ = ["ensure_bucket", "hadoop_settings", "s3_client"]
 
 
-def hadoop_settings(profile: Profile) -> dict[str, str]:
-    """Return the ``fs.*`` settings with which Hadoop uses ``s3://`` and ``s3a://``; they hold the secret key."""
+def hadoop_settings(profile: Profile, folder: Path) -> dict[str, str]:
+    """Return the ``fs.*`` settings with which Hadoop uses ``s3://`` and ``s3a://``; they hold the secret key.
+
+    Args:
+        profile: Where the object store is.
+        folder: For what is on its way to it.
+    """
     return {
         "fs.s3a.endpoint": f"http://{profile.address('minio')}",
         "fs.s3a.endpoint.region": profile.region,
@@ -24,6 +31,10 @@ def hadoop_settings(profile: Profile) -> dict[str, str]:
         "fs.s3a.connection.ssl.enabled": "false",
         "fs.s3a.fast.upload": "true",
         "fs.s3a.fast.upload.buffer": "disk",
+        # By default both lie in /tmp, where boxes and users would share them. The second is not left to follow the
+        # first: Hadoop does not put a path with a space in another setting's place.
+        "hadoop.tmp.dir": f"{folder}/hadoop",
+        "fs.s3a.buffer.dir": f"{folder}/s3a",
         "fs.s3a.connection.maximum": "32",
         "fs.s3a.threads.max": "16",
         # A dead store is reported after seconds, not after half an hour of retries.

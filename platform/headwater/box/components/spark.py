@@ -199,12 +199,10 @@ def _settings(profile: Profile, folder: Path) -> dict[str, str]:
         "spark.connect.authenticate.token": profile.credentials.password("spark"),
         "spark.sql.warehouse.dir": f"s3://{profile.bucket}/",
         "spark.sql.catalog.spark_catalog.uri": f"thrift://{profile.address('metastore')}",
-        # Hadoop and Hive would otherwise use folders in /tmp that boxes and users share.
-        "spark.hadoop.hadoop.tmp.dir": f"{folder}/hadoop",
         "spark.hadoop.hive.exec.scratchdir": f"file://{folder}/hive",
         "spark.hadoop.hive.exec.local.scratchdir": f"{folder}/hive-local",
         "spark.hadoop.hive.metastore.uris": f"thrift://{profile.address('metastore')}",
-        **{f"spark.hadoop.{name}": value for name, value in hadoop_settings(profile).items()},
+        **{f"spark.hadoop.{name}": value for name, value in hadoop_settings(profile, folder).items()},
     }
 
 
