@@ -20,7 +20,7 @@ demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo da
 	@$(BIN)/headwater fetch
 	@$(BIN)/headwater up
 	@$(BIN)/headwater demo-data loans --rows $(ROWS) --years $(YEARS)
-	@$(BIN)/headwater materialize --all
+	@$(BIN)/headwater materialize --all --stale
 	@$(BIN)/headwater tour
 
 ##@ Develop

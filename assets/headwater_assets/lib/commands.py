@@ -11,12 +11,13 @@ from headwater.errors import ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
 
-from headwater_assets.lib.arrivals import arrivals
+from headwater_assets.lib.arrivals import arrivals, fingerprint
+from headwater_assets.lib.outdated import outdated
 from headwater_assets.lib.plan import batches, every_key, keys_between, keys_with_files, select
 from headwater_assets.lib.webserver import Webserver
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from headwater.table import Table
@@ -35,6 +36,7 @@ _LOOK_SECONDS = 0.3
 @click.option("--partition", metavar="KEY", help="One partition, e.g. 2019.")
 @click.option("--partitions", "span", metavar="FIRST..LAST", help="Partitions from one to another, e.g. 2019..2021.")
 @click.option("--all-partitions", is_flag=True, help="Every partition that has files.")
+@click.option("--stale", is_flag=True, help="Of these, only what has new files or newer upstream rows.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Return when the tables are written.")
 def materialize(
     selection: tuple[str, ...],
@@ -43,6 +45,7 @@ def materialize(
     partition: str | None,
     span: str | None,
     all_partitions: bool,
+    stale: bool,
     wait: bool,
 ) -> None:
     """Write tables: names, domains or patterns such as 'curated.*', upstreams first."""
@@ -54,9 +57,28 @@ def materialize(
     tables = select(load_project(profile), selection or ("*",))
     today = datetime.now(UTC).date()
     wanted = _Wanted(partition or span or "", every=everything or all_partitions, profile=profile, today=today)
-    runs = batches(tables, {table.name: wanted.keys(table) for table in tables}, today)
-    _require(tables, runs)
-    _write(Webserver(f"http://{profile.address('dagster')}"), runs, wait=wait)
+    keys: Mapping[str, Sequence[str]] = {table.name: wanted.keys(table) for table in tables}
+    _require(tables, batches(tables, keys, today))
+    dagster = Webserver(f"http://{profile.address('dagster')}")
+    if stale:
+        keys = _outdated(dagster, tables, keys, profile)
+        tables = tuple(table for table in tables if table.name in keys)
+    runs = batches(tables, keys, today)
+    _write(dagster, runs, wait=wait)
+    if not runs:
+        click.echo("Every table is up to date; nothing was written.")
+
+
+def _outdated(
+    dagster: Webserver, tables: Sequence[Table], keys: Mapping[str, Sequence[str]], profile: Profile
+) -> dict[str, tuple[str, ...]]:
+    written = {(table.name, key): one for table in tables for key, one in dagster.writings(table.name).items()}
+    marks = {
+        (table.name, key): fingerprint(files)
+        for table in tables
+        for key, files in arrivals(table, profile.project).items()
+    }
+    return outdated(tables, keys, written, marks)
 
 
 class _Wanted:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
 from headwater.errors import ComponentError
+
+from headwater_assets.lib.arrivals import ARRIVALS
+from headwater_assets.lib.outdated import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,6 +51,10 @@ _EVENTS = """query Events($run: ID!, $after: String) {
       ... on MaterializationEvent { assetKey { path } partition
         metadataEntries { label ... on IntMetadataEntry { intRepr } ... on FloatMetadataEntry { floatValue } } }
   } } } }"""
+
+_WRITINGS = """query Writings($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { __typename ... on AssetNode {
+  assetMaterializations(limit: 1000) { timestamp partition
+    metadataEntries { label ... on JsonMetadataEntry { jsonString } } } } } }"""
 
 
 @dataclass(frozen=True)
@@ -174,6 +182,21 @@ class Webserver:
         # The status was read before the events: a run that has ended has all of them, unless there is another page.
         status = "STARTED" if logs["hasMore"] else data["runOrError"]["status"]
         return RunState(status, tuple(_event(event) for event in logs["events"]), logs["cursor"])
+
+    def writings(self, table: str) -> dict[str, Writing]:
+        """Return the last writing of each of a table's partitions by key; the key is empty without partitions.
+
+        Raises:
+            ComponentError: Dagster does not answer.
+        """
+        node = self._ask(_WRITINGS, key={"path": table.split(".")})["assetNodeOrError"]
+        found: dict[str, Writing] = {}
+        for event in node.get("assetMaterializations", []):  # newest first
+            key = event["partition"] or ""
+            marks = {entry["label"]: entry.get("jsonString") for entry in event["metadataEntries"]}.get(ARRIVALS)
+            mark = json.loads(marks).get(key, "") if marks else ""
+            found.setdefault(key, Writing(float(event["timestamp"]) / 1000, mark))
+        return found
 
     def _run_id(self, answer: dict[str, Any], what: str) -> str:
         if "run" not in answer:

@@ -1,0 +1,170 @@
+"""The product's main job on the shared box: files in, tables that both engines answer from, shown in Dagster."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import requests
+from conftest import headwater
+from headwater.profile import inherited_env
+
+WRITE_BIG_STATES = """
+from headwater.profile import Profile
+from headwater.project import load_project
+from headwater.stack import Stack
+from headwater.write import write
+profile = Profile.load()
+table = load_project(profile).table("curated.big_states")
+print(write(table, Stack.build(profile), run="test").rows)
+"""
+
+pytestmark = pytest.mark.box
+
+TABLES = (
+    "raw.loan_origination",
+    "raw.loan_performance",
+    "partitioned.loan_origination",
+    "partitioned.loan_performance",
+    "curated.loan_vintage",
+    "curated.loan_state",
+    "curated.loan_seller_risk",
+)
+
+
+def _rows(profile, sql, engine="trino"):
+    return json.loads(headwater(profile, "sql", "-o", "json", "--engine", engine, sql).stdout)
+
+
+def _count(profile, table, engine="trino"):
+    return _rows(profile, f"select count(*) as n from {table}", engine)[0]["n"]
+
+
+@pytest.fixture(scope="module")
+def loans(box):
+    """The box with 20,000 loans of two years in all tables."""
+    folder = box.project / "data" / "loans"
+    said = headwater(box, "demo-data", "loans", "--rows", "20000", "--years", "2019-2020", "--out", str(folder)).stdout
+    headwater(box, "materialize", "--all", "--stale", timeout=900)
+    return box, said, folder
+
+
+@pytest.mark.parametrize("kind", ["origination", "performance"])
+def test_good_and_rejected_rows_are_the_lines_of_the_files(loans, kind):
+    """No line is lost, and the malformed ones are those that the generator put in."""
+    box, said, folder = loans
+    pattern = "historical_data_2*" if kind == "origination" else "historical_data_time_*"
+    lines = sum(path.read_bytes().count(b"\n") for path in folder.glob(pattern))
+    malformed = sum(
+        int(n) for n in re.findall(r"(\d+) \w+", said.split(f"{kind}: ")[1].split("malformed:")[1].split("\n")[0])
+    )
+
+    good = _count(box, f"partitioned.loan_{kind}")
+    rejected = _count(box, f"partitioned.loan_{kind}__rejected")
+
+    assert good + rejected == lines
+    assert rejected == malformed > 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_both_engines_count_the_same_rows_under_the_same_name(loans, table):
+    """zone.name works unchanged in Spark and Trino."""
+    box, _, _ = loans
+
+    assert _count(box, table, "trino") == _count(box, table, "spark") > 0
+
+
+def test_a_rejected_line_says_where_it_stands(loans):
+    """File, line number and text lead back to the very line."""
+    box, _, folder = loans
+    for kind in ("origination", "performance"):
+        for row in _rows(box, f"select * from partitioned.loan_{kind}__rejected"):
+            file = folder / row["source_file"].rpartition("/")[2]
+            lines = file.read_text(encoding="utf-8").split("\n")
+
+            assert lines[row["source_line"] - 1] == row["source_text"]
+            assert row["reject_reason"]
+
+
+def test_vintage_curves_agree_with_a_count_of_their_own(loans):
+    """The curated table equals what a reader computes from the partitioned ones."""
+    box, _, _ = loans
+    columns = {row["Column"] for row in _rows(box, "describe curated.loan_vintage")}
+    year = next(name for name in columns if name in {"vintage", "year", "origination_year"})
+    expected = _rows(
+        box,
+        "select o.year, p.loan_age, count(distinct p.loan_sequence_number) as loans "
+        "from partitioned.loan_performance p join partitioned.loan_origination o "
+        "on o.loan_sequence_number = p.loan_sequence_number group by 1, 2 order by 1, 2",
+    )
+    found = _rows(box, f"select {year} as year, loan_age, loans from curated.loan_vintage order by 1, 2")
+
+    assert found == expected
+
+
+def test_a_second_run_writes_nothing(loans):
+    """Everything is up to date, so nothing is written again."""
+    box, _, _ = loans
+    before = _rows(box, 'select count(*) as n from curated."loan_state$snapshots"')
+
+    done = headwater(box, "materialize", "--all", "--stale")
+
+    assert "nothing was written" in done.stdout
+    assert _rows(box, 'select count(*) as n from curated."loan_state$snapshots"') == before
+
+
+def test_dagster_shows_every_table_materialised_with_its_columns(loans):
+    """Key, description, owners, columns and row count are in the asset's page."""
+    box, _, _ = loans
+    query = """{ assetNodes { assetKey { path } description owners { __typename } kinds groupName
+      metadataEntries { __typename ... on TableSchemaMetadataEntry { schema { columns { name description } } } }
+      assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } } } }"""
+    answer = requests.post(f"http://{box.address('dagster')}/graphql", json={"query": query}, timeout=30).json()
+    nodes = {".".join(node["assetKey"]["path"]): node for node in answer["data"]["assetNodes"]}
+
+    assert set(TABLES) <= set(nodes)
+    for name in TABLES:
+        node = nodes[name]
+        schema = next(e["schema"] for e in node["metadataEntries"] if e["__typename"] == "TableSchemaMetadataEntry")
+        recorded = {entry["label"] for entry in node["assetMaterializations"][0]["metadataEntries"]}
+        assert node["description"]
+        assert node["owners"]
+        assert all(column["description"] for column in schema["columns"])
+        assert "dagster/row_count" in recorded
+
+
+def test_a_second_project_outside_the_repository_runs_on_the_box(loans, tmp_path):
+    """One folder with headwater.toml and one file is a project; nobody forks the repository."""
+    box, _, _ = loans
+    (tmp_path / "headwater.toml").write_text('[project]\nname = "sales"\ndefinitions = ["tables"]\n')
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "big_states.py").write_text(
+        "from headwater import Column, Table\n"
+        "from headwater_assets.loans.loan_state import loan_state\n"
+        "big_states = Table(name='curated.big_states', doc='States with loans.', owner='team:sales',\n"
+        "    columns=(Column('state', 'string', 'State.'),), upstreams=(loan_state,),\n"
+        "    body='select distinct state from curated.loan_state')\n"
+    )
+    other = type(box).load({**box.environment(), "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_HOME": str(box.home)})
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_BIG_STATES],
+        env=inherited_env(**other.environment()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == _count(box, "curated.big_states") > 10
+
+
+def test_an_error_in_sql_points_at_the_place(box):
+    """One sentence with line and column, no stack trace."""
+    done = headwater(box, "sql", "select 1,\n nope from raw.x", check=False)
+
+    assert done.returncode == 1
+    assert "line" in done.stderr
+    assert "Traceback" not in done.stderr
