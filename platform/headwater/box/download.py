@@ -92,7 +92,7 @@ class Downloader:
         if self.stop.is_set():
             raise Stopped
         part = target.with_name(f"{file.name}.part")
-        with disk_errors(target), self._progress.step(file.name, file.size) as step:
+        with disk_errors(target), self._progress.step(file.name, file.size or 0) as step:
             target.parent.mkdir(parents=True, exist_ok=True)
             resumed = part.is_file()
             transfer = _Transfer(self, file.name, source.url(file), source, part, file.size, step)
@@ -113,7 +113,7 @@ class Downloader:
         """Download a file whose hash is not known yet; return its sha256 and size."""
         part = self._folder / "unknown" / hashlib.sha256(url.encode()).hexdigest()[:16] / f"{name}.part"
         size = _length(url, source)
-        with disk_errors(part), self._progress.step(name, size) as step:
+        with disk_errors(part), self._progress.step(name, size or 0) as step:
             part.parent.mkdir(parents=True, exist_ok=True)
             found = _Transfer(self, name, url, source, part, size, step).run()
             size = part.stat().st_size
@@ -163,6 +163,7 @@ class _Transfer:
                 self._check(response, have)
                 # A server without range support answers 200 with the whole file.
                 have = have if response.status_code == requests.codes.partial_content else 0
+                self.step.size = self.size or have + int(response.headers.get("Content-Length", 0))
                 self.step.start_at(have)
                 self._store(response, "ab" if have else "wb")
         except (requests.RequestException, TransferError) as error:

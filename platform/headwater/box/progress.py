@@ -38,7 +38,7 @@ class Step:
     Args:
         shown: Where it is shown.
         what: Its name.
-        size: Bytes there are to come, where that is known.
+        size: Bytes of a download, 0 while they are not known; None for work that has no size.
     """
 
     def __init__(self, shown: Progress, what: str, size: int | None) -> None:
@@ -149,7 +149,7 @@ class _Bars(Progress):
         self._tasks[step] = self._bars.add_task(step.what, total=step.size)
 
     def _move(self, step: Step) -> None:
-        self._bars.update(self._tasks[step], completed=step.at)
+        self._bars.update(self._tasks[step], completed=step.at, total=step.size)
 
     def _end(self, step: Step, *, done: bool) -> None:
         self._bars.remove_task(self._tasks.pop(step))

@@ -93,8 +93,9 @@ class _Resolver:
         exact = [text for table in taken for text in table.get("maven", ())]
         closed = [text for table in taken for text in table.get("closure", ())]
         files = [file for text in given.get("pypi", ()) for file in self._wheels(text.format(version=version))]
-        with self.progress.step(f"{name}: what its jars need"):
-            exact += self._closure(closed, given.get("leave-out", ())) if closed else []
+        if closed:
+            with self.progress.step(f"{name}: what its jars need"):
+                exact += self._closure(closed, given.get("leave-out", ()))
         with ThreadPoolExecutor(self.settings.jobs) as pool:
             files += pool.map(self._artifact, *zip(*_per_platform(exact, version), strict=True)) if exact else []
         return LockedRuntime(
