@@ -26,7 +26,14 @@ _SETTINGS = {
     "spark.sql.files.minPartitionNum": "8",
 }
 # What the server says when it no longer knows the session, e.g. after its restart.
-_SESSION_LOST = ("SESSION_CLOSED", "SESSION_CHANGED", "SESSION_NOT_FOUND", "UNAVAILABLE", "failed to connect")
+_SESSION_LOST = (
+    "SESSION_CLOSED",
+    "SESSION_CHANGED",
+    "SESSION_NOT_FOUND",
+    "UNAVAILABLE",
+    "failed to connect",
+    "stopped SparkContext",
+)
 
 _sessions: dict[str, Any] = {}
 _sessions_lock = threading.Lock()
