@@ -66,8 +66,6 @@ class TrinoComponent(Component):
                 collector="UseG1GC",
                 scratch=scratch(box, "trino"),
             ),
-            # After a minute without work the heap shrinks to what is in use.
-            "-XX:G1PeriodicGCInterval=60000",
             "-XX:-OmitStackTraceInFastThrow",
             "-XX:PerMethodRecompilationCutoff=10000",
             "-XX:PerBytecodeRecompilationCutoff=10000",
