@@ -35,7 +35,7 @@ types: $(BIN)/.installed-dev  ## Types, strictly
 	@$(BIN)/mypy
 
 contracts: $(BIN)/.installed-dev  ## Which package may import which
-	@$(BIN)/lint-imports --no-timing --config pyproject.toml | tail -8
+	@$(BIN)/lint-imports --config pyproject.toml | tail -8
 
 unit: $(BIN)/.installed-dev  ## Tests without services
 	@$(BIN)/pytest tests/unit

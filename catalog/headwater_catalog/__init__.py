@@ -1,0 +1,1 @@
+"""The metadata catalog: every table, column, run and chart. It comes with the catalog component."""

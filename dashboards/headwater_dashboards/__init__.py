@@ -1,0 +1,1 @@
+"""Dashboards as code. They come with the dashboards pusher."""

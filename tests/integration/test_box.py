@@ -41,8 +41,7 @@ def test_everything_listens_on_loopback_only(box):
         (process.name(), connection.laddr.ip, connection.laddr.port)
         for process in members(box.home)
         for connection in process.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN
-        or (connection.type.name == "SOCK_DGRAM" and not connection.raddr)
+        if connection.status == psutil.CONN_LISTEN or (connection.type.name == "SOCK_DGRAM" and not connection.raddr)
     ]
     strangers = [one for one in found if not _is_loopback(one[1])]
 
