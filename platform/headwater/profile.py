@@ -26,8 +26,8 @@ PROJECT_FILE = "headwater.toml"
 PORTS = (
     "dagster",
     "superset",
-    "trino",  # HTTP: the web page
-    "trino-tls",  # HTTPS: every client that sends a password
+    "trino",  # HTTP: Trino's own use; clients are refused
+    "trino-tls",  # HTTPS: clients and the web page
     "minio",
     "minio-console",
     "postgres",

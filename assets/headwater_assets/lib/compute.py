@@ -115,7 +115,7 @@ def _metadata(published: Published) -> dict[str, Any]:
         "rejected": published.rejected,
         "files": published.files,
         "bytes": published.bytes,
-        "trino": MetadataValue.url(f"http://{Profile.load().address('trino')}/ui/"),
+        "trino": MetadataValue.url(f"https://{Profile.load().address('trino-tls')}/ui/"),
     }
     if published.snapshot_id is not None:
         metadata["snapshot_id"] = str(published.snapshot_id)  # too large for the page's numbers

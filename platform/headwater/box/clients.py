@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headwater.box.components.spark import connect_url
+
 if TYPE_CHECKING:
     from headwater.profile import Profile
 
@@ -25,7 +27,7 @@ def client_variables(profile: Profile) -> dict[str, str]:
         "TRINO_USER": logins.user("trino"),
         "TRINO_PASSWORD": logins.password("trino"),
         "TRINO_CA": str(profile.home / "tls" / "ca.pem"),
-        "SPARK_REMOTE": f"sc://{profile.address('spark')}/;token={logins.password('spark')}",
+        "SPARK_REMOTE": connect_url(profile),
         "SUPERSET_URL": f"http://{profile.address('superset')}",
         "SUPERSET_USER": logins.user("superset"),
         "SUPERSET_PASSWORD": logins.password("superset"),
