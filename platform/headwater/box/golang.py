@@ -48,6 +48,7 @@ class Go:
             GOPATH=str(home / "path"),
             GOMODCACHE=str(home / "modules"),
             GOCACHE=str(home / "objects"),
+            GOTMPDIR=str(_made(home / "tmp")),
             GOTOOLCHAIN="local",
             GOOS="linux",
             GOARCH=_GOARCH[this_platform()],
@@ -75,6 +76,7 @@ class Go:
             stop=stop,
             doing=f"Downloading the Go module {path}",
             advice=_ADVICE,
+            cause=_cause,
         )
         found = json.loads(answer)
         return found["Sum"], found["Dir"]
@@ -102,6 +104,18 @@ class Go:
             doing=f"Building {module.path}",
             advice=_ADVICE,
         )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _cause(said: str) -> str:
+    try:
+        return str(json.loads(said)["Error"])
+    except (ValueError, KeyError):
+        return said.strip()
 
 
 def _certificates(given: dict[str, str]) -> dict[str, str]:

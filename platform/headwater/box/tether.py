@@ -13,7 +13,7 @@ from headwater.errors import FetchError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from headwater.box.progress import Step
@@ -44,6 +44,7 @@ def run_tethered(
     stop: threading.Event,
     doing: str,
     advice: str = "run the command again",
+    cause: Callable[[str], str] = str.strip,
 ) -> str:
     """Run a helper program to its end and return what it wrote to stdout.
 
@@ -55,6 +56,7 @@ def run_tethered(
         stop: Ends it when set.
         doing: What is being done, for the error's sentence.
         advice: What to do when it fails.
+        cause: Finds the cause in what a failed program said.
 
     Raises:
         FetchError: It failed; the sentence ends with the last of what it said.
@@ -70,7 +72,7 @@ def run_tethered(
         out.seek(0)
         said.seek(0)
         if process.returncode:
-            words = (said.read().strip() or out.read().strip())[-_SAID:]
+            words = cause(said.read().strip() or out.read())[-_SAID:]
             raise FetchError(f"{doing} failed (exit code {process.returncode}); {advice}. It said: {words}")
         return out.read()
 
