@@ -29,7 +29,7 @@ from headwater_assets.lib.arrivals import ARRIVALS, arrivals, fingerprint
 from headwater_assets.lib.specs import asset_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dagster import DagsterInstance
@@ -52,21 +52,27 @@ _UNDER_WAY = [
 ]
 
 
-def sensors_of(project: Project, profile: Profile) -> list[SensorDefinition]:
-    """Return a project's sensors; all of them are on from the start."""
+def sensors_of(project: Project, profile: Profile, *, clock: Callable[[], float] = time.time) -> list[SensorDefinition]:
+    """Return a project's sensors; all of them are on from the start.
+
+    Args:
+        project: Whose tables.
+        profile: Where the files and the people to tell are.
+        clock: Seconds since the epoch.
+    """
     raw = [table for table in project.tables if table.zone == "raw"]
     watched = [table for table in project.tables if table.fresh_within_hours is not None]
     to = channels(profile)
     url = f"http://{profile.address('dagster')}"
     found: list[SensorDefinition] = []
     if raw:
-        found.append(_new_files(raw, profile.project))
+        found.append(_new_files(raw, profile.project, clock))
     if len(project.tables) > len(raw):
         found.append(_new_rows())
     if to:
         found.append(_failures(project, to, url))
     if to and watched:
-        found.append(_stale(project, watched, to, url))
+        found.append(_stale(project, watched, to, url, clock))
     return found
 
 
@@ -80,7 +86,7 @@ def _new_rows() -> SensorDefinition:
     )
 
 
-def _new_files(tables: Sequence[Table], project: Path) -> SensorDefinition:
+def _new_files(tables: Sequence[Table], project: Path, clock: Callable[[], float]) -> SensorDefinition:
     @sensor(
         name="new_raw_files",
         asset_selection=AssetSelection.assets(*(asset_key(table.id) for table in tables)),
@@ -92,7 +98,7 @@ def _new_files(tables: Sequence[Table], project: Path) -> SensorDefinition:
         known: dict[str, str] = json.loads(context.cursor or "{}")
         busy = _under_way(context.instance)
         requests = []
-        for table, key, mark in _marks(tables, project, time.time()):
+        for table, key, mark in _marks(tables, project, clock()):
             place = f"{table.name}/{key}"
             if known.get(place) == mark or asset_key(table.id) in busy:
                 continue
@@ -173,7 +179,9 @@ def _sentence(event: Any) -> str:
     return str(error.message).strip() if error is not None else str(event.message)
 
 
-def _stale(project: Project, tables: Sequence[Table], to: list[Channel], url: str) -> SensorDefinition:
+def _stale(
+    project: Project, tables: Sequence[Table], to: list[Channel], url: str, clock: Callable[[], float]
+) -> SensorDefinition:
     @sensor(
         name="alert_on_stale_tables",
         default_status=DefaultSensorStatus.RUNNING,
@@ -182,7 +190,11 @@ def _stale(project: Project, tables: Sequence[Table], to: list[Channel], url: st
     )
     def alert_on_stale_tables(context: SensorEvaluationContext) -> SkipReason:
         told = set(json.loads(context.cursor or "[]"))
-        stale = {table.name: hours for table in tables if (hours := _hours_late(context.instance, table)) is not None}
+        stale = {
+            table.name: hours
+            for table in tables
+            if (hours := _hours_late(context.instance, table, clock())) is not None
+        }
         for name in sorted(set(stale) - told):
             text = f"{name} was last written {stale[name]:.1f} hours ago, which is longer than it may be."
             send(Alert(kind="stale", project=project.name, tables=(name,), text=text, url=_page(url, name)), to)
@@ -192,10 +204,10 @@ def _stale(project: Project, tables: Sequence[Table], to: list[Channel], url: st
     return alert_on_stale_tables
 
 
-def _hours_late(instance: DagsterInstance, table: Table) -> float | None:
+def _hours_late(instance: DagsterInstance, table: Table, now: float) -> float | None:
     """Return the age of a table's newest rows in hours when it is above what is allowed; None when it has no rows."""
     event = instance.get_latest_materialization_event(asset_key(table.id))
-    hours = (time.time() - event.timestamp) / 3600 if event else 0
+    hours = (now - event.timestamp) / 3600 if event else 0
     return hours if hours > (table.fresh_within_hours or hours) else None
 
 
