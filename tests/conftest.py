@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import headwater
 from headwater.profile import SETTINGS, Profile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -35,26 +34,6 @@ def _no_settings_of_the_user():
     os.environ.update(KEPT)
     yield
     os.environ.update(removed)
-
-
-def headwater(
-    profile: Profile, *arguments: str, timeout: float = 600, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line against a box as a user would."""
-    env = {**os.environ, **profile.environment()}
-    done = subprocess.run(
-        [sys.executable, "-m", "headwater", *arguments],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    if check and done.returncode:
-        raise AssertionError(
-            f"headwater {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-        )
-    return done
 
 
 @pytest.fixture(scope="session")

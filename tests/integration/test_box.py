@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from conftest import headwater
+from command_line import headwater
 from headwater.box.processes import members
 
 pytestmark = pytest.mark.box

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import requests
-from conftest import headwater
+from command_line import headwater
 from headwater.profile import inherited_env
 
 WRITE_BIG_STATES = """
