@@ -152,7 +152,7 @@ def test_refusals_are_not(registry, maven, downloader, status, sentence):
 def test_no_network(registry, downloader):
     """Without a connection the sentence says so and what to set; no login of the URL is shown."""
     file = registry.put("g:a:1", BODY)
-    nowhere = Maven("http://user:secret@127.0.0.1:9/maven")
+    nowhere = Maven("http://user:secret@127.0.0.1:9/m2")
 
     with pytest.raises(
         FetchError, match="no connection; check the network and HTTPS_PROXY, or set HEADWATER"

@@ -15,7 +15,7 @@ SETTINGS_XML = """<settings xmlns="urn:x">
   <servers><server><id>corp</id><username>me</username><password>${{env.MAVEN_SECRET}}</password></server></servers>
   <mirrors>
     <mirror><id>other</id><mirrorOf>jboss</mirrorOf><url>http://wrong.test/</url></mirror>
-    <mirror><id>corp</id><mirrorOf>{of}</mirrorOf><url>http://mirror.test/maven/</url></mirror>
+    <mirror><id>corp</id><mirrorOf>{of}</mirrorOf><url>http://mirror.test/m2/</url></mirror>
   </mirrors>
 </settings>"""
 ASKED = LockedFile("maven", "g.h:a:1:bin@tar.gz", "a-1-bin.tar.gz", "0" * 64, 1)
@@ -56,7 +56,7 @@ def test_maven_settings_mirror(tmp_path, monkeypatch, of):
     monkeypatch.setenv("MAVEN_SECRET", "s:p")
     (tmp_path / "settings.xml").write_text(SETTINGS_XML.format(of=of))
 
-    assert Maven(None, tmp_path / "settings.xml").base == "http://me:s%3Ap@mirror.test/maven"
+    assert Maven(None, tmp_path / "settings.xml").base == "http://me:s%3Ap@mirror.test/m2"
 
 
 @pytest.mark.parametrize("of", ["jboss", "*,!central", "external:http:*"])
