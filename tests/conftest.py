@@ -65,4 +65,5 @@ def _profile(root: Path) -> Profile:
         HEADWATER_HOME=str(root / "home"),
         HEADWATER_PORT="17700",
         HEADWATER_LEASE="10",
+        HEADWATER_START_TIMEOUT="420",  # a test machine may be busy with other things
     )
