@@ -243,7 +243,7 @@ def test_a_write_is_recorded(instance):
     assert values["snapshot_id"] == str(2**62)
     assert values["seconds/stage"] == 1.5
     assert values["partitions"] == "2021"
-    assert values["trino"].startswith("http://127.0.0.1:")
+    assert values["trino"].startswith("https://127.0.0.1:")
     assert rejected.metadata["dagster/row_count"].value == 2
     assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
 

@@ -210,6 +210,14 @@ def test_a_killed_run_is_failed_and_goes_on_where_it_was(home, instance):
     assert (home / "first").read_text() == "x"
 
 
+def ended(pid):
+    """Tell whether a process has ended; who inherited it may not have noticed yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_a_killed_runner_does_not_harm_its_runs(home, instance):
     """After kill -9 of the runner its run goes on to success, and the next runner takes new runs."""
     with running(home) as runner:
@@ -221,10 +229,9 @@ def test_a_killed_runner_does_not_harm_its_runs(home, instance):
         with running(home):
             (home / "go").touch()
             until(lambda: status(instance, run) == DagsterRunStatus.SUCCESS)
-            until(lambda: living_process({**identity_tags(), **run.tags}) is None)
+            until(lambda: ended(pid))
             second = launched(instance, home)
             until(lambda: status(instance, second) == DagsterRunStatus.SUCCESS)
-        assert not psutil.pid_exists(pid)
 
 
 def test_a_cancelled_run_leaves_no_process(home, instance):
