@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster._core.instance.config import dagster_instance_config
 from dagster._grpc.client import DagsterGrpcClient
+from graphql import parse, validate
 from headwater.box.component import Box
 from headwater.box.credentials import ensure_credentials
 from headwater.errors import ComponentError
 from headwater.profile import Profile, inherited_env
+from headwater_assets.lib import webserver
 from headwater_assets.lib.code_server import states
 from headwater_assets.lib.component import DagsterComponent
 from headwater_assets.lib.webserver import Webserver
@@ -87,6 +89,19 @@ def test_a_webserver_that_is_away_is_one_sentence():
     """A closed port is named, with what to do."""
     with pytest.raises(ComponentError, match=r"Dagster at http://127\.0\.0\.1:9 does not answer.*headwater status"):
         Webserver("http://127.0.0.1:9").tables()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # graphene's own
+def test_what_is_asked_of_dagster_is_what_it_answers():
+    """Every query is one of this Dagster's schema."""
+    from dagster_graphql.schema import create_schema
+
+    schema = create_schema().graphql_schema
+    queries = {name: text for name, text in vars(webserver).items() if isinstance(text, str) and " {" in text}
+
+    assert len(queries) >= 5
+    for name, text in queries.items():
+        assert validate(schema, parse(text)) == [], name
 
 
 def test_files_of_definitions_are_watched(box):

@@ -35,7 +35,7 @@ _LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionPar
 
 _RETRY = """mutation Retry($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } ... on RunConflict { message }
-  ... on RunNotFoundError { message } } }"""
+  ... on PipelineNotFoundError { message } ... on InvalidSubsetError { message } } }"""
 
 _CANCEL = """mutation Cancel($run: String!) { terminateRun(runId: $run) {
   __typename ... on TerminateRunFailure { message } ... on RunNotFoundError { message }
