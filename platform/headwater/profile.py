@@ -69,6 +69,7 @@ SETTINGS = (
     Setting("HEADWATER_TRINO_HEAP", "1g", "heap of Trino"),
     Setting("HEADWATER_METASTORE_HEAP", "192m", "heap of the Hive Metastore"),
     Setting("HEADWATER_MINIO_MEMORY", "256m", "soft memory limit of MinIO"),
+    Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),
     Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
     Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
     Setting("HEADWATER_ALERT_WEBHOOK", "", "URL that gets failure and freshness alerts as JSON"),
@@ -190,7 +191,13 @@ def inherited_env(**extra: str) -> dict[str, str]:
 
 
 def _check(settings: Mapping[str, str]) -> None:
-    for name in ("HEADWATER_PORT", "HEADWATER_FETCH_JOBS", "HEADWATER_START_TIMEOUT", "HEADWATER_LEASE"):
+    for name in (
+        "HEADWATER_PORT",
+        "HEADWATER_FETCH_JOBS",
+        "HEADWATER_DAGSTER_RUNS",
+        "HEADWATER_START_TIMEOUT",
+        "HEADWATER_LEASE",
+    ):
         if not settings[name].isdigit() or int(settings[name]) < 1:
             raise ConfigError(f"{name} is {settings[name]!r}; give a whole number above 0.")
     if not 1024 <= int(settings["HEADWATER_PORT"]) <= 65535 - len(PORTS):  # noqa: PLR2004

@@ -145,7 +145,7 @@ def _instance(box: Box) -> dict[str, Any]:
         "run_coordinator": _class(
             launcher,
             "PromptRunCoordinator",
-            max_concurrent_runs=int(box.profile.settings.get("HEADWATER_DAGSTER_RUNS", "2")),
+            max_concurrent_runs=int(box.profile.setting("HEADWATER_DAGSTER_RUNS")),
             # A run that finds the runner or the code server away waits for it, here up to five minutes.
             max_user_code_failure_retries=60,
             user_code_failure_retry_delay=5,

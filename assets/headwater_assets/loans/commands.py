@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 from headwater.errors import ConfigError
+from headwater.profile import Profile
 
-DEFAULT_OUT = Path("data/loans")
+DEFAULT_OUT = Path("data") / "loans"
 
 
 @click.group("demo-data")
@@ -23,12 +24,10 @@ def demo_data() -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=True),
-    default=DEFAULT_OUT,
-    show_default=True,
-    help="Folder to write into.",
+    help=f"Folder to write into; {DEFAULT_OUT} of the project when absent.",
 )
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-def loans(*, rows: int, years: str, seed: int, months: int, out: Path, force: bool) -> None:
+def loans(*, rows: int, years: str, seed: int, months: int, out: Path | None, force: bool) -> None:
     """Make up mortgage loans in Freddie Mac's single-family loan-level layout.
 
     Writes an origination and a performance file per quarter. The same arguments give the same bytes; a few malformed
@@ -39,7 +38,7 @@ def loans(*, rows: int, years: str, seed: int, months: int, out: Path, force: bo
 
     first, last = _years(years)
     request = LoansRequest(rows=rows, first_year=first, last_year=last, seed=seed, months=months)
-    summary = write_loans(request, out, force=force, say=click.echo)
+    summary = write_loans(request, out or Profile.load().project / DEFAULT_OUT, force=force, say=click.echo)
     for sentence in summary.sentences():
         click.echo(sentence)
 

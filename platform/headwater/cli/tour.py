@@ -11,7 +11,7 @@ from headwater.profile import Profile
 
 _TRIES = (
     (
-        'headwater sql "select * from curated.loan_vintage order by vintage, loan_age limit 12"',
+        'headwater sql "select * from curated.loan_vintage order by year, loan_age limit 12"',
         "how each year's loans age",
     ),
     ('headwater sql --engine spark "select count(*) from curated.loan_vintage"', "the same name in Spark"),

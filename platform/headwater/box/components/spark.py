@@ -41,6 +41,8 @@ _FIXED = {
     "spark.sql.catalog.spark_catalog.table-default.format-version": "2",
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
     "spark.sql.ansi.enabled": "true",
+    # Above this size the JIT leaves generated code alone; a body that types thirty columns would then crawl.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "8",
