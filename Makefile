@@ -24,7 +24,7 @@ demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo da
 	@$(BIN)/headwater tour
 
 ##@ Develop
-.PHONY: install lint types contracts unit test test-full bench format clean
+.PHONY: install lint types contracts unit test test-full format clean
 install: $(BIN)/.installed-dev  ## Make .venv with everything that tests need
 
 lint: $(BIN)/.installed-dev  ## Style and formatting
@@ -47,10 +47,6 @@ test: lint types contracts  ## Tier 1: everything above, and the real services w
 test-full: lint types contracts  ## Tier 1 and what takes long
 	@$(BIN)/headwater fetch
 	@$(BIN)/pytest
-
-bench: $(BIN)/.installed-dev  ## Measure, both sides in the same run, and print one JSON
-	@$(BIN)/headwater fetch
-	@$(BIN)/python bench/run.py
 
 format: $(BIN)/.installed-dev  ## Format the code
 	@$(BIN)/ruff check --fix
