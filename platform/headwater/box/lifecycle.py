@@ -153,7 +153,7 @@ def _await_needs(start: _Start, component: Component) -> None:
 
 
 def _is_up(start: _Start, program: Program) -> bool:
-    return start.supervisor.state(program).state == "RUNNING"
+    return start.supervisor.state(program).alive
 
 
 def _migrate(box: Box, component: Component) -> None:
@@ -173,7 +173,7 @@ def _await_ready(start: _Start, program: Program, began: float) -> None:
     while True:
         state = start.supervisor.state(program)
         why = state.why or f"it is {state.state}"
-        if state.state in {"RUNNING", "STARTING"}:
+        if state.alive:
             why = why_not_ready(start.box, program)
             if not why:
                 return

@@ -61,7 +61,7 @@ def statuses(box: Box, all_programs: Iterable[Program]) -> list[Status]:
 
 def _status(box: Box, program: Program, state: ProcessState) -> Status:
     problem = state.why or f"it is {state.state.lower()}"
-    if state.state == "RUNNING":
+    if state.alive:
         problem = why_not_ready(box, program)
     port = program.component.port(program.role)
     return Status(

@@ -80,6 +80,11 @@ class ProcessState:
     started: float
     why: str
 
+    @property
+    def alive(self) -> bool:
+        """There is a process; the supervisor calls its first seconds STARTING, whatever it can do already."""
+        return self.state in {"RUNNING", "STARTING"}
+
 
 class Supervisor:
     """One box's supervisord.
