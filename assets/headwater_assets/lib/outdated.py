@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from headwater.checks import tables_needed
 
+from headwater_assets.lib.arrivals import WHOLE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headwater.table import Table
 
 __all__ = ["Writing", "outdated"]
-
-# The one key of a table without partitions.
-WHOLE = ""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from headwater.box.processes import listeners
-from headwater.box.supervisor import MARK
+from headwater.box.processes import box_of, listeners, members
 from headwater.box.unprivileged import chosen_user
 from headwater.errors import ConfigError
 from headwater.profile import PORTS
@@ -105,8 +104,6 @@ def _cgroup_memory() -> int:
 
 
 def _box_memory(profile: Profile) -> int:
-    from headwater.box.processes import members  # noqa: PLC0415
-
     total = 0
     for process in members(profile.home):
         try:
@@ -139,7 +136,7 @@ def _ports(profile: Profile) -> Finding:
     block = {profile.port(name): name for name in PORTS}
     taken = []
     for port, owner in listeners(block).items():
-        if owner is None or not _is_mine(owner, profile):
+        if owner is None or box_of(owner) != str(profile.home):
             taken.append(f"{port} ({block[port]}) by {_describe(owner)}")
     said = f"{min(block)} to {max(block)}"
     if taken:
@@ -151,18 +148,11 @@ def _ports(profile: Profile) -> Finding:
     return Finding("ports", "ok", f"{said} free or used by this box")
 
 
-def _is_mine(process: psutil.Process, profile: Profile) -> bool:
-    try:
-        return process.environ().get(MARK) == str(profile.home)
-    except (psutil.Error, OSError):
-        return False
-
-
 def _describe(process: psutil.Process | None) -> str:
     if process is None:
         return "a process of another user"
     try:
-        home = process.environ().get(MARK)
+        home = box_of(process)
         return f"{process.name()} (pid {process.pid}{f', the box in {home}' if home else ''})"
     except (psutil.Error, OSError):
         return f"pid {process.pid}"

@@ -201,6 +201,8 @@ def _failure(box: Box, component: Component, what: str, file_name: str, why: str
 
 def _await_stopped(supervisor: Supervisor, wave: tuple[Program, ...]) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
-    going = {"RUNNING", "STARTING", "STOPPING", "BACKOFF"}
-    while time.monotonic() < deadline and any(supervisor.state(one).state in going for one in wave):
+    while time.monotonic() < deadline:
+        states = [supervisor.state(one) for one in wave]
+        if not any(state.kept or state.state == "STOPPING" for state in states):
+            return
         time.sleep(0.1)

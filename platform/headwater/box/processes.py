@@ -13,24 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["end", "listeners", "members", "resident"]
+__all__ = ["box_of", "end", "listeners", "members", "resident"]
 
 _GRACE_SECONDS = 10.0
+
+
+def box_of(process: psutil.Process) -> str | None:
+    """Return the home of the box that a process belongs to; None for none, or when this user may not know."""
+    try:
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None
 
 
 def members(home: Path) -> list[psutil.Process]:
     """Return every live process that carries a box's mark, this one and its parents left out."""
     mine = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.pid not in mine and process.environ().get(MARK) == str(home):
-                found.append(process)
-    return found
+    return [process for process in psutil.process_iter() if process.pid not in mine and box_of(process) == str(home)]
 
 
-def end(processes: Iterable[psutil.Process]) -> int:
-    """Terminate processes, killing those that do not go in time; return how many there were."""
+def end(processes: Iterable[psutil.Process]) -> None:
+    """Terminate processes, killing those that do not go in time."""
     alive = list(processes)
     for process in alive:
         with suppress(psutil.Error):
@@ -40,7 +43,6 @@ def end(processes: Iterable[psutil.Process]) -> int:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(stubborn, timeout=_GRACE_SECONDS)
-    return len(alive)
 
 
 def resident(pid: int) -> int:

@@ -85,6 +85,11 @@ class ProcessState:
         """There is a process; the supervisor calls its first seconds STARTING, whatever it can do already."""
         return self.state in {"RUNNING", "STARTING"}
 
+    @property
+    def kept(self) -> bool:
+        """The supervisor keeps it running, or is about to try again."""
+        return self.alive or self.state == "BACKOFF"
+
 
 class Supervisor:
     """One box's supervisord.
@@ -128,13 +133,13 @@ class Supervisor:
 
     def start_program(self, program: Program) -> None:
         """Start one program without waiting; a running one is left alone."""
-        if self.state(program).state in {"RUNNING", "STARTING", "BACKOFF"}:
+        if self.state(program).kept:
             return
         self._call("startProcess", program.file_name, False)  # noqa: FBT003 - XML-RPC has no keywords
 
     def stop_program(self, program: Program) -> None:
         """Ask one program to stop without waiting; a stopped one is left alone."""
-        if self.state(program).state in {"RUNNING", "STARTING", "BACKOFF"}:
+        if self.state(program).kept:
             self._call("stopProcess", program.file_name, False)  # noqa: FBT003
 
     def state(self, program: Program) -> ProcessState:
