@@ -24,7 +24,7 @@ demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo da
 	@$(BIN)/headwater tour
 
 ##@ Develop
-.PHONY: install lint types contracts unit test test-full format clean
+.PHONY: install lint types contracts unit test test-full bench bench-readme format clean
 install: $(BIN)/.installed-dev  ## Make .venv with everything that tests need
 
 lint: $(BIN)/.installed-dev  ## Style and formatting
@@ -48,13 +48,21 @@ test-full: lint types contracts  ## Tier 1 and what takes long
 	@$(BIN)/headwater fetch
 	@$(BIN)/pytest
 
+bench: $(BIN)/.installed-dev  ## Measure what the README claims, both sides in one run; prints one JSON
+	@$(BIN)/headwater fetch
+	@mkdir -p .headwater-bench
+	@$(BIN)/python -m bench --out .headwater-bench/result.json
+
+bench-readme: $(BIN)/.installed-dev  ## Write the README's figures from the last `make bench`
+	@$(BIN)/python -m bench.readme .headwater-bench/result.json
+
 format: $(BIN)/.installed-dev  ## Format the code
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 clean:  ## Stop the box and remove it and .venv; fetched runtimes stay in the cache
 	@if [ -x $(BIN)/headwater ]; then $(BIN)/headwater destroy --yes || true; fi
-	@rm -rf .venv .headwater-test build dist
+	@rm -rf .venv .headwater-test .headwater-bench build dist
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then \

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["DagsterComponent"]
 
 _DATABASE_ENV = "HEADWATER_DAGSTER_DATABASE"
-_DEFINITIONS = "headwater_assets.definitions"
 _LOOPBACK_TIMEOUT = 4
 # A daemon that is well has reported within this time; it reports every 30 seconds.
 _HEARTBEAT_SECONDS = 75
@@ -36,6 +35,7 @@ class DagsterComponent(Component):
     roles = ("webserver", "daemon", "code", "runner")
     # It starts without the engines; only its runs need them.
     needs = ("postgres",)
+    definitions = "headwater_assets.definitions"
     hints = (
         Hint(
             r"[Aa]ddress already in use|Failed to bind",
@@ -80,7 +80,7 @@ class DagsterComponent(Component):
             ],
             "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
             "code": [
-                *("headwater_assets.lib.code_server", "-m", _DEFINITIONS, "-h", host, "-p", str(code)),
+                *("headwater_assets.lib.code_server", "-m", self.definitions, "-h", host, "-p", str(code)),
                 *("--lazy-load-user-code", "--location-name", LOCATION),
             ],
             "runner": ["headwater_assets.lib.runner", "--socket", str(_socket(box)), "--logs", str(runs)],

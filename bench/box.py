@@ -1,0 +1,64 @@
+"""The bench's own box: its own home and ports, so it leaves the user's alone, and no process after it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from headwater.profile import Profile, inherited_env
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ROOT", "BenchBox"]
+
+ROOT = Path(__file__).resolve().parents[1]
+_FOLDER = ROOT / ".headwater-bench"
+_PROJECT = '[project]\nname = "loans"\ndefinitions = ["headwater_assets.loans"]\n'
+
+
+class BenchBox:
+    """A box that is started and stopped through the command line, as a user would."""
+
+    def __init__(self) -> None:
+        project = _FOLDER / "project"
+        project.mkdir(parents=True, exist_ok=True)
+        (project / "headwater.toml").write_text(_PROJECT, encoding="utf-8")
+        self.profile = Profile.load(
+            HEADWATER_PROJECT=str(project),
+            HEADWATER_HOME=str(_FOLDER / "home"),
+            HEADWATER_PORT="27700",
+            HEADWATER_START_TIMEOUT="600",
+        )
+
+    def headwater(self, *arguments: str) -> str:
+        """Run the command line and return what it printed.
+
+        Raises:
+            click.ClickException: It failed; the message is its own.
+        """
+        argv = [sys.executable, "-m", "headwater", *arguments]
+        env = inherited_env(**self.profile.environment())
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise click.ClickException(f"headwater {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def remove(self) -> None:
+        """Stop the box and delete what it keeps."""
+        self.headwater("down")
+        shutil.rmtree(self.profile.home, ignore_errors=True)
+
+    @contextmanager
+    def up(self, *components: str) -> Iterator[str]:
+        """Start from nothing and yield what ``up`` printed; afterwards the box is down."""
+        self.remove()
+        try:
+            yield self.headwater("up", *components)
+        finally:
+            self.headwater("down")

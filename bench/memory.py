@@ -1,0 +1,104 @@
+"""Resident memory of the box, by component: at rest, and the most while it loads the demo."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from headwater.box.component import Box
+from headwater.box.components import all_components
+from headwater.box.processes import members
+from headwater.box.programs import programs
+from headwater.box.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from bench.box import BenchBox
+
+__all__ = ["memory"]
+
+_SETTLE_SECONDS = 60
+_SAMPLE_SECONDS = 2.0
+_MIB = 1024**2
+_IDLE_GOAL_MIB = 6 * 1024
+_PEAK_GOAL_MIB = 7 * 1024
+_OTHERS = "supervisor and commands"
+
+
+def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Load the demo of so many loans into a new box and return MiB per component at rest and at most.
+
+    Every page counts once: a page that n processes share counts 1/n for each.
+    """
+    with box.up():
+        time.sleep(_SETTLE_SECONDS)
+        idle = _by_component(box)
+        say(f"memory: {sum(idle.values()):.0f} MiB at rest")
+        with _watching(box) as peaks:
+            box.headwater("demo-data", "loans", "--rows", str(rows))
+            began = time.monotonic()
+            box.headwater("materialize", "--all")
+            seconds = time.monotonic() - began
+        say(f"memory: at most {peaks['box']:.0f} MiB over {seconds:.0f} s of loading {rows} loans")
+    total, peak = sum(idle.values()), peaks["box"]
+    return {
+        "loans": rows,
+        "load_seconds": round(seconds, 1),
+        "components": [
+            {"name": name, "idle_mib": round(idle.get(name, 0)), "peak_mib": round(peaks[name])}
+            for name in sorted(set(peaks) - {"box"})
+        ],
+        "box": {
+            "idle_mib": round(total),
+            "idle_goal_mib": _IDLE_GOAL_MIB,
+            "peak_mib": round(peak),
+            "peak_goal_mib": _PEAK_GOAL_MIB,
+            "met": total <= _IDLE_GOAL_MIB and peak <= _PEAK_GOAL_MIB,
+        },
+    }
+
+
+def _by_component(box: BenchBox) -> dict[str, float]:
+    """Return MiB per component; processes that carry the box's mark and no component's pid count as others."""
+    roots = _roots(box)
+    found: dict[str, float] = defaultdict(float)
+    for process in members(box.profile.home):
+        try:
+            family = {process.pid, *(parent.pid for parent in process.parents())}
+            owner = next((name for pid, name in roots.items() if pid in family), _OTHERS)
+            found[owner] += process.memory_full_info().pss / _MIB
+        except psutil.Error:
+            continue
+    return found
+
+
+def _roots(box: BenchBox) -> Mapping[int, str]:
+    states = Supervisor(Box(box.profile)).states()
+    every = programs(all_components().values())
+    return {states[one.file_name].pid: one.component.name for one in every if states[one.file_name].pid}
+
+
+@contextmanager
+def _watching(box: BenchBox) -> Iterator[dict[str, float]]:
+    """Keep each component's highest sample, and the highest sum of one moment as ``box``."""
+    peaks: dict[str, float] = defaultdict(float)
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(_SAMPLE_SECONDS):
+            now = _by_component(box)
+            for name, mib in (*now.items(), ("box", sum(now.values()))):
+                peaks[name] = max(peaks[name], mib)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peaks
+    finally:
+        stop.set()
+        thread.join()

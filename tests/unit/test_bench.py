@@ -1,0 +1,68 @@
+"""The bench's arithmetic, and what it writes into the README."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.pairs import Pair
+from bench.readme import table
+from bench.start import _component_seconds
+
+
+def pair(**more):
+    """A pair with three rounds."""
+    given = {"our_seconds": (1.0, 4.0, 3.0), "their_seconds": (10.0, 10.0, 10.0), "goal": 0.25}
+    return Pair(name="A start", ours="all at once", theirs="one by one", limit="the disk", **{**given, **more})
+
+
+def test_the_ratio_is_the_median_of_the_rounds_own_ratios():
+    """A machine that slows down for one round slows both sides of it, and cancels out."""
+    assert pair().as_json()["ratio"] == 0.3
+    drifting = pair(our_seconds=(1.0, 2.0, 30.0), their_seconds=(10.0, 20.0, 300.0)).as_json()
+    assert (drifting["ratio"], drifting["our_median"], drifting["their_median"]) == (0.1, 2.0, 20.0)
+
+
+def test_a_missed_goal_says_so():
+    """Neither the JSON nor the README hides it, and the README says what limits it."""
+    assert not pair().as_json()["met"]
+    assert pair(goal=0.3).as_json()["met"]
+    written = table(measured(pair()))
+    assert "| 0.30 | 0.25 (missed) |" in written
+    assert 'What limits "A start": the disk.' in written
+    assert "missed" not in table(measured(pair(goal=0.3)))
+
+
+def test_sides_of_different_length_are_no_pair():
+    """Every round has both sides."""
+    with pytest.raises(ValueError, match="shorter"):
+        pair(their_seconds=(10.0,)).as_json()
+
+
+def test_memory_is_written_by_component():
+    """Each component has its line and the box its sum."""
+    written = table(measured(pair()))
+    assert "| trino | 700 | 900 |" in written
+    assert "**2000** | **5000**" in written
+
+
+def test_a_components_own_start_is_read_from_what_up_prints():
+    """Not the line of another component, and not the box's."""
+    lines = ("[   1.0 s] minio       ready after 1.5 s", "[   4.0 s] trino       ready after 12.5 s")
+    said = "\n".join([*lines, "The box is ready after 20.0 s."])
+    assert _component_seconds("trino", said) == 12.5
+    with pytest.raises(AssertionError, match="did not say when"):
+        _component_seconds("spark", said)
+
+
+def measured(one):
+    """A whole result with one pair."""
+    return {
+        "machine": {"when": "2026-01-01", "cores": 2, "memory_gib": 24.0, "python": "3.11.7"},
+        "pairs": [one.as_json()],
+        "memory": {
+            "loans": 1000,
+            "load_seconds": 60.0,
+            "components": [{"name": "trino", "idle_mib": 700, "peak_mib": 900}],
+            "box": {"idle_mib": 2000, "idle_goal_mib": 6144, "peak_mib": 5000, "peak_goal_mib": 7168, "met": True},
+        },
+    }
