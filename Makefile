@@ -17,7 +17,6 @@ help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo data
-	@$(BIN)/headwater fetch
 	@$(BIN)/headwater up
 	@$(BIN)/headwater demo-data loans --rows $(ROWS) --years $(YEARS)
 	@$(BIN)/headwater materialize --all --stale

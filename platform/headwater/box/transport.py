@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
+import ssl
 import subprocess
 import sys
 from ast import literal_eval
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+import truststore
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransferError
 from urllib3.util import Retry
 
-from headwater.errors import FetchError
-from headwater.profile import inherited_env
+from headwater.errors import ConfigError, FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,19 +40,49 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+class _SystemTrust(HTTPAdapter):
+    """Trusts what the operating system trusts, as pip and Go do; requests alone knows only the list it brings."""
+
+    def __init__(self, trust: ssl.SSLContext, **options: Any) -> None:
+        self._trust = trust
+        super().__init__(**options)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Make the connections' pool."""
+        super().init_poolmanager(*arguments, ssl_context=self._trust, **options)
+
+    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+        """Make the pool of the connections that go through a proxy."""
+        return super().proxy_manager_for(*arguments, ssl_context=self._trust, **options)
+
+
+def _trust(certificates: str | None) -> ssl.SSLContext:
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if certificates:
+            context.load_verify_locations(certificates)
+    except OSError as error:  # SSLError is one
+        raise ConfigError(
+            f"The CA file {certificates}, pip's setting 'cert', cannot be read ({error}); correct the setting."
+        ) from error
+    return context
+
+
 def new_session(*, certificates: str | None = None, proxy: str | None = None, retries: int = 0) -> requests.Session:
     """Return an HTTP session that honours this machine's proxy and certificate settings.
 
     Args:
-        certificates: CA file to trust; REQUESTS_CA_BUNDLE, or else SSL_CERT_FILE, when None.
+        certificates: CA file to trust besides what the system and REQUESTS_CA_BUNDLE name.
         proxy: Proxy of this session; HTTP_PROXY and HTTPS_PROXY when None.
         retries: How often a request that fails in passing is repeated.
+
+    Raises:
+        ConfigError: The CA file cannot be read.
     """
-    session = requests.Session()
+    session, trust = requests.Session(), _trust(certificates)
     again = Retry(retries, backoff_factor=0.5, status_forcelist=TRANSIENT, raise_on_status=False)
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=again))
-    session.verify = certificates or inherited_env().get("SSL_CERT_FILE") or True
+        session.mount(scheme, _SystemTrust(trust, pool_maxsize=_CONNECTIONS, max_retries=again))
     if proxy:
         session.proxies = {"http": proxy, "https": proxy}
     return session

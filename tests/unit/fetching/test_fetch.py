@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -209,6 +211,23 @@ def test_trino_keeps_its_plugins_whole(registry, settings, shapes, output):
     assert [path.name for path in (folder / "plugin").iterdir()] == ["iceberg"]
     assert (folder / "plugin" / "iceberg" / "shared.jar").read_bytes() == b"shared"
     assert (folder / "bin" / "launcher").stat().st_mode & 0o111
+
+
+def test_archives_unpack_where_python_has_no_filters(registry, settings, shapes, output, monkeypatch):
+    """Python 3.11 up to its third patch, Debian's among them, knows no ``filter``; files are the user's there, too."""
+    extract, owners = tarfile.TarFile.extract, set()
+
+    def without_filter(self, member, path="", set_attrs=True, *, numeric_owner=False):  # noqa: FBT002 - as tarfile has it
+        owners.add((member.uid, member.gid))
+        extract(self, member, path, set_attrs, numeric_owner=numeric_owner, filter="fully_trusted")
+
+    monkeypatch.setattr(tarfile.TarFile, "extract", without_filter)
+    monkeypatch.delattr(tarfile, "data_filter")
+    lock = shapes.lock_of(shapes.trino(registry.put("g:server:1@tar.gz", shapes.trino_tarball())))
+    fetch(settings, console=output, lock=lock)
+
+    assert (Runtimes(settings.cache, lock).path("trino") / "lib" / "0.jar").read_bytes() == b"x" * 100
+    assert owners == {(os.getuid(), os.getgid())}
 
 
 def test_java_from_a_wheel(registry, settings, shapes, output):

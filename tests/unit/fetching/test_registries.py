@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
+import requests
 from headwater.box import transport
+from headwater.box.components.tls import ensure_certificates
 from headwater.box.lockfile import LockedFile
 from headwater.box.registries import Coordinate, Maven, Pypi
 from headwater.box.wheelhouse import best_file, read_pins
@@ -80,7 +86,6 @@ def test_pip_settings_are_asked(monkeypatch, tmp_path):
     config = tmp_path / "pip.conf"
     config.write_text("[global]\nindex-url = http://file.test/simple\nproxy = http://proxy.test:1\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
-    monkeypatch.setenv("PIP_CERT", "/corp/ca.pem")
     assert Pypi(None).indexes[0] == "http://file.test/simple"
 
     transport.pip_settings.cache_clear()
@@ -89,18 +94,64 @@ def test_pip_settings_are_asked(monkeypatch, tmp_path):
     pypi = Pypi(None)
 
     assert pypi.indexes == ["http://variable.test/simple", "http://more.test/simple"]
-    assert pypi.session.verify == "/corp/ca.pem"
     assert pypi.session.proxies["https"] == "http://proxy.test:1"
     assert Pypi("http://mine.test/simple").indexes == ["http://mine.test/simple"]
 
 
-def test_certificates_of_the_machine(monkeypatch):
-    """SSL_CERT_FILE is trusted where REQUESTS_CA_BUNDLE, which requests reads itself, does not say otherwise."""
-    monkeypatch.setenv("SSL_CERT_FILE", "/corp/ca.pem")
-    assert transport.new_session().verify == "/corp/ca.pem"
+def test_what_the_system_trusts_is_trusted(monkeypatch, tmp_path, https):
+    """A CA that only the system knows, as in a company whose proxy looks inside, needs no setting of ours."""
+    url, authority = https
+    with pytest.raises(requests.exceptions.SSLError):
+        transport.new_session().get(url, timeout=10)
 
-    monkeypatch.delenv("SSL_CERT_FILE")
-    assert transport.new_session().verify is True
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))  # how OpenSSL itself is told where the system's list is
+    assert transport.new_session().get(url, timeout=10).text == "hello"
+
+
+@pytest.mark.parametrize("name", ["PIP_CERT", "REQUESTS_CA_BUNDLE"])
+def test_a_ca_file_may_be_named(monkeypatch, https, name):
+    """The CA file of pip's or of requests' settings is trusted, too."""
+    url, authority = https
+    monkeypatch.delenv("PIP_CERT", raising=False)
+    monkeypatch.setenv(name, str(authority))
+
+    assert Pypi(None).session.get(url, timeout=10).text == "hello"
+
+
+def test_a_ca_file_that_is_not_there_is_named(monkeypatch):
+    """A wrong setting is one sentence, not a refused connection later."""
+    monkeypatch.setenv("PIP_CERT", "/corp/ca.pem")
+
+    with pytest.raises(ConfigError, match=r"The CA file /corp/ca\.pem, pip's setting 'cert', cannot be read"):
+        Pypi(None)
+
+
+@pytest.fixture
+def https(tmp_path):
+    """A server whose certificate is by a CA of its own: its address and the CA's file."""
+    certificate = ensure_certificates(SimpleNamespace(home=tmp_path, host="127.0.0.1"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hello)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # who does not trust it hangs up
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}/", tmp_path / "tls" / "ca.pem"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Hello(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        """Say nothing."""
 
 
 def test_login_of_the_index(registry, settings):
