@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headwater.credentials import Credentials, read_credentials
 from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PORTS", "SETTINGS", "Credentials", "Profile", "Setting", "inherited_env"]
+__all__ = ["PORTS", "SETTINGS", "Profile", "Setting", "inherited_env"]
 
 PROJECT_FILE = "headwater.toml"
 
@@ -78,25 +79,6 @@ SETTINGS = (
 )
 
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """User name and password of every login of the box, by login name.
-
-    Args:
-        logins: ``{"postgres": ("headwater", "..."), ...}``; see ``headwater.box.credentials.LOGINS``.
-    """
-
-    logins: Mapping[str, tuple[str, str]] = field(repr=False)
-
-    def user(self, login: str) -> str:
-        """Return the user name of a login."""
-        return self.logins[login][0]
-
-    def password(self, login: str) -> str:
-        """Return the password of a login."""
-        return self.logins[login][1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +153,6 @@ class Profile:
         Raises:
             ConfigError: The box has never been started.
         """
-        from headwater.box.credentials import read_credentials  # noqa: PLC0415 - only what needs them pays
-
         return read_credentials(self.home)
 
     def environment(self) -> dict[str, str]:

@@ -16,8 +16,8 @@ import pytest
 from headwater.box.component import Box
 from headwater.box.components import CORE, all_components, minio, postgres, render, spark, superset, tls, trino
 from headwater.box.components.metastore import MetastoreComponent
-from headwater.box.credentials import LOGINS, ensure_credentials
 from headwater.box.runtimes import Runtimes
+from headwater.credentials import LOGINS, ensure_credentials
 from headwater.errors import ConfigError
 from headwater.profile import PORTS, Profile
 

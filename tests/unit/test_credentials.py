@@ -5,7 +5,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from headwater.box.credentials import LOGINS, ensure_credentials, read_credentials
+from headwater.credentials import LOGINS, ensure_credentials, read_credentials
 from headwater.errors import ConfigError
 
 

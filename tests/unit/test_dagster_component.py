@@ -14,7 +14,7 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._grpc.client import DagsterGrpcClient
 from graphql import parse, validate
 from headwater.box.component import Box
-from headwater.box.credentials import ensure_credentials
+from headwater.credentials import ensure_credentials
 from headwater.errors import ComponentError
 from headwater.profile import Profile, inherited_env
 from headwater_assets.lib import webserver

@@ -13,9 +13,9 @@ from filelock import FileLock
 
 from headwater.box.component import Box
 from headwater.box.components import all_components
-from headwater.box.credentials import LOGINS, ensure_credentials
 from headwater.box.programs import find, programs, with_needs
 from headwater.cli.output import as_env, as_json, objects_as_table, output_option
+from headwater.credentials import LOGINS, ensure_credentials
 from headwater.errors import ConfigError
 from headwater.profile import SETTINGS, Profile, inherited_env
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headwater.errors import ConfigError
-from headwater.profile import Credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["LOGINS", "ensure_credentials", "read_credentials"]
+__all__ = ["LOGINS", "Credentials", "ensure_credentials", "read_credentials"]
 
 FILE = "credentials.json"
 
@@ -31,6 +32,25 @@ LOGINS: dict[str, tuple[str, str]] = {
     "superset-secret": ("superset", "signs Superset's sessions"),
     "trino-secret": ("trino", "Trino's internal communication"),
 }
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """User name and password of every login of the box, by login name.
+
+    Args:
+        logins: ``{"postgres": ("headwater", "..."), ...}``; see ``LOGINS``.
+    """
+
+    logins: Mapping[str, tuple[str, str]] = field(repr=False)
+
+    def user(self, login: str) -> str:
+        """Return the user name of a login."""
+        return self.logins[login][0]
+
+    def password(self, login: str) -> str:
+        """Return the password of a login."""
+        return self.logins[login][1]
 
 
 def ensure_credentials(home: Path) -> Credentials:
