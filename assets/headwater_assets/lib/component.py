@@ -42,11 +42,7 @@ class DagsterComponent(Component):
             "another program listens on its port; `headwater doctor` names it.",
         ),
         Hint(r"DefinitionError|ConfigError", "a definition is wrong; the line above names its file."),
-        Hint(
-            r"password authentication failed", "credentials.json is not the one this data was made with; restore both."
-        ),
         Hint(r"[Cc]onnection refused", "PostgreSQL does not answer; see `headwater logs postgres`."),
-        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
         Hint(r"MemoryError|Cannot allocate memory", "the machine has too little free memory."),
     )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from headwater.profile import Profile
 
-__all__ = ["Box", "Command", "Component", "Hint"]
+__all__ = ["COMMON_HINTS", "Box", "Command", "Component", "Hint"]
 
 # The kernel's limit for a Unix socket's path is 107 bytes.
 _SOCKET_PATH_LIMIT = 107
@@ -52,6 +52,16 @@ class Hint:
 
     pattern: str
     cause: str
+
+
+# Looked for after a component's own.
+COMMON_HINTS = (
+    Hint(r"(?i)no space left on device", "the disk is full; free some space below HEADWATER_HOME."),
+    Hint(
+        r"password authentication failed",
+        "credentials.json is not the one this data was made with; restore both together.",
+    ),
+)
 
 
 @dataclass(frozen=True)

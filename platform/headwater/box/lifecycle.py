@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from headwater.box.component import COMMON_HINTS
 from headwater.box.processes import end, members
 from headwater.box.programs import programs, tiers
 from headwater.box.readiness import why_not_ready
@@ -110,9 +111,9 @@ def last_lines(home: Path, file_name: str, count: int = _LOG_LINES) -> list[str]
 
 
 def likely_cause(component: Component, lines: list[str]) -> str:
-    """Return the likely cause of a failure, from the component's hints."""
+    """Return the likely cause of a failure, from the component's hints and those of all."""
     text = "\n".join(lines)
-    for hint in component.hints:
+    for hint in (*component.hints, *COMMON_HINTS):
         if re.search(hint.pattern, text):
             return hint.cause
     return "not known; the log above is all there is."

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["FRUGAL_ENV", "class_path", "frugal", "megabytes", "opens"]
+__all__ = ["FRUGAL_ENV", "class_path", "console_log", "frugal", "megabytes", "opens"]
 
 # glibc otherwise keeps one arena per thread and core, hundreds of megabytes that nobody uses.
 # Without a UTF-8 locale Java cannot open a path with letters beyond ASCII.
@@ -40,6 +40,28 @@ def frugal(heap: str, *, metaspace: str, code_cache: str, collector: str, scratc
         "-Djava.awt.headless=true",
         "-Djava.net.preferIPv4Stack=true",
     ]
+
+
+def console_log(depth: int, **levels: tuple[str, str]) -> dict[str, object]:
+    """Return log4j 2's settings for warnings on standard error.
+
+    Args:
+        depth: Lines of a stack trace.
+        levels: ``name=(logger, level)`` of loggers that say too much.
+    """
+    settings: dict[str, object] = {
+        "status": "warn",
+        "appender.console.type": "Console",
+        "appender.console.name": "console",
+        "appender.console.target": "SYSTEM_ERR",
+        "appender.console.layout.type": "PatternLayout",
+        "appender.console.layout.pattern": f"%d{{yyyy-MM-dd HH:mm:ss.SSS}} %p %c{{1}}: %m%n%ex{{{depth}}}",
+        "rootLogger.level": "warn",
+        "rootLogger.appenderRef.console.ref": "console",
+    }
+    for name, (logger, level) in {"native": ("org.apache.hadoop.util.NativeCodeLoader", "error"), **levels}.items():
+        settings |= {f"logger.{name}.name": logger, f"logger.{name}.level": level}
+    return settings
 
 
 def megabytes(size: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.databases import connect, ensure_database
 from headwater.box.components.folders import scratch
-from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, opens
+from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
 from headwater.box.components.render import hadoop_xml, properties
 from headwater.box.components.s3 import ensure_bucket, hadoop_settings
 from headwater.errors import ComponentError
@@ -30,20 +30,7 @@ _PACKAGES = (
     "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.regex", "sun.nio.ch",
     "sun.security.action",
 )  # fmt: skip
-_LOGGING = {
-    "status": "warn",
-    "appender.console.type": "Console",
-    "appender.console.name": "console",
-    "appender.console.target": "SYSTEM_ERR",
-    "appender.console.layout.type": "PatternLayout",
-    "appender.console.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n%ex{20}",
-    "rootLogger.level": "warn",
-    "rootLogger.appenderRef.console.ref": "console",
-    "logger.datanucleus.name": "DataNucleus",
-    "logger.datanucleus.level": "error",
-    "logger.native.name": "org.apache.hadoop.util.NativeCodeLoader",
-    "logger.native.level": "error",
-}
+_LOGGING = console_log(20, datanucleus=("DataNucleus", "error"))
 
 
 class MetastoreComponent(Component):
@@ -56,13 +43,8 @@ class MetastoreComponent(Component):
         Hint(
             r"Address already in use", "another program listens on the metastore's port; `headwater doctor` names it."
         ),
-        Hint(
-            r"password authentication failed",
-            "credentials.json is not the one this data was made with; restore both together.",
-        ),
         Hint(r"Connection to \S+ refused", "PostgreSQL does not answer; see `headwater logs postgres`."),
         Hint(r"OutOfMemoryError|Cannot allocate memory", "its heap is too small; raise HEADWATER_METASTORE_HEAP."),
-        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
         Hint(r"AmazonS3Exception|S3Exception|AWSBadRequestException", "MinIO refused it; see `headwater logs minio`."),
     )
 

@@ -54,7 +54,6 @@ class PostgresComponent(Component):
     stop_signal = "INT"
     hints = (
         Hint(r"Address already in use", "another program listens on PostgreSQL's port; `headwater doctor` names it."),
-        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
         Hint(r"could not map anonymous shared memory|Out of memory", "the machine has too little free memory."),
         Hint(
             r"pre-existing shared memory block|lock file .* already exists",
@@ -67,10 +66,6 @@ class PostgresComponent(Component):
         Hint(
             r"invalid checkpoint record|invalid page|checksum",
             "the data folder is damaged; restore HEADWATER_HOME from a backup.",
-        ),
-        Hint(
-            r"password authentication failed",
-            "credentials.json is not the one this data was made with; restore both together.",
         ),
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.folders import scratch
-from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, opens
+from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
 from headwater.box.components.metastore import ensure_zones
 from headwater.box.components.render import properties
 from headwater.box.components.s3 import hadoop_settings
@@ -62,18 +62,7 @@ _FIXED = {
     "spark.connect.grpc.maxInboundMessageSize": str(256 * 1024 * 1024),
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|credential",
 }
-_LOGGING = {
-    "status": "warn",
-    "appender.console.type": "Console",
-    "appender.console.name": "console",
-    "appender.console.target": "SYSTEM_ERR",
-    "appender.console.layout.type": "PatternLayout",
-    "appender.console.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n%ex{40}",
-    "rootLogger.level": "warn",
-    "rootLogger.appenderRef.console.ref": "console",
-    "logger.native.name": "org.apache.hadoop.util.NativeCodeLoader",
-    "logger.native.level": "error",
-}
+_LOGGING = console_log(40)
 
 
 class SparkComponent(Component):
@@ -91,7 +80,6 @@ class SparkComponent(Component):
             r"OutOfMemoryError|Cannot allocate memory",
             "its heap is too small for this data; raise HEADWATER_SPARK_HEAP.",
         ),
-        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
         Hint(
             r"MetaException|Could not connect to meta store",
             "the metastore does not answer; see `headwater logs metastore`.",

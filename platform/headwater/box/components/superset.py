@@ -95,10 +95,6 @@ class SupersetComponent(Component):
             "another program listens on Superset's port; `headwater doctor` names it.",
         ),
         Hint(
-            r"password authentication failed",
-            "credentials.json is not the one this data was made with; restore both together.",
-        ),
-        Hint(
             r"Invalid decryption key|InvalidToken",
             "credentials.json is not the one this data was made with; restore both together.",
         ),
@@ -107,7 +103,6 @@ class SupersetComponent(Component):
             "PostgreSQL does not answer; see `headwater logs postgres`.",
         ),
         Hint(r"was sent SIGKILL! Perhaps out of memory|MemoryError", "the machine has too little free memory."),
-        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
     )
 
     def migrate(self, box: Box) -> None:

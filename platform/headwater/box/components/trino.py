@@ -40,7 +40,6 @@ class TrinoComponent(Component):
             "another program listens on one of Trino's ports; `headwater doctor` names it.",
         ),
         Hint(r"OutOfMemoryError|Cannot allocate memory", "its heap is too small; raise HEADWATER_TRINO_HEAP."),
-        Hint(r"No space left on device", "the disk is full; free some space below HEADWATER_HOME."),
         Hint(
             r"Configuration property .* was not used|Invalid configuration property",
             "a setting does not fit this version of Trino; report it with this log.",
