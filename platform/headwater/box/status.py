@@ -66,7 +66,8 @@ def _status(box: Box, program: Program, state: ProcessState) -> Status:
     port = program.component.port(program.role)
     return Status(
         name=program.name,
-        state=state.state.lower(),
+        # The supervisor calls a process's first seconds STARTING, also when it is of use already.
+        state="running" if state.alive and not problem else state.state.lower(),
         ready=not problem,
         pid=state.pid or None,
         port=None if port is None else box.profile.port(port),
