@@ -101,11 +101,19 @@ def test_doctor_names_the_program_that_holds_a_port(box, tmp_path):
     assert not (tmp_path / "other" / "data").exists()
 
 
+@pytest.fixture(scope="module")
+def kept(box):
+    """A table with 1,500 committed rows."""
+    headwater(box, "sql", "drop table if exists curated.kept")
+    headwater(box, "sql", "create table curated.kept as select * from tpch.tiny.customer")
+    return "select count(*) as n, sum(custkey) as keys from curated.kept"
+
+
 @pytest.mark.parametrize(
     "name", ["postgres", "minio", "metastore", "spark", "trino", "superset", "dagster:webserver", "dagster:daemon"]
 )
-def test_a_killed_process_comes_back_by_itself(box, name):
-    """Kill -9 of any component: the supervisor restarts it and the box is ready again."""
+def test_a_killed_process_comes_back_by_itself(box, kept, name):
+    """Kill -9 of any component: the supervisor restarts it, the box is ready again, and committed rows are there."""
     pid = _status(box)[name]["pid"]
     psutil.Process(pid).kill()
 
@@ -113,9 +121,13 @@ def test_a_killed_process_comes_back_by_itself(box, name):
     while time.monotonic() < deadline:
         rows = _status(box)
         if rows[name]["pid"] not in {pid, None} and all(row["ready"] for row in rows.values()):
-            return
+            break
         time.sleep(1)
-    pytest.fail(f"{name} did not come back: {[row for row in rows.values() if not row['ready']]}")
+    else:
+        pytest.fail(f"{name} did not come back: {[row for row in rows.values() if not row['ready']]}")
+    for engine in ("trino", "spark"):
+        answer = json.loads(headwater(box, "sql", "-o", "json", "--engine", engine, kept).stdout)
+        assert answer == [{"n": 1500, "keys": 1500 * 1501 // 2}]
 
 
 def test_the_idle_box_fits_its_memory(box):
