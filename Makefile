@@ -16,7 +16,7 @@ YEARS ?= 2019-2023
 help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo data
+demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo data (ROWS=1000000 YEARS=2019-2023)
 	@$(BIN)/headwater up
 	@$(BIN)/headwater demo-data loans --rows $(ROWS) --years $(YEARS)
 	@$(BIN)/headwater materialize --all --stale
@@ -74,7 +74,10 @@ $(BIN)/python:
 
 $(BIN)/.installed: requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what requirements.txt pins"
-	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.txt
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.txt \
+		| awk -v all=$$(grep -c '^[a-z].*==' requirements.txt) \
+			'/^Collecting/ {if (++n % 20 == 0) print "  " n " of about " all " packages"; fflush(); next} \
+			/^(Building|Installing|Successfully)/ {print "  " substr($$0, 1, 60); fflush()}'
 	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
 	@touch $@
 

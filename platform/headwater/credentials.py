@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["LOGINS", "Credentials", "ensure_credentials", "read_credentials"]
+__all__ = ["CREDENTIALS_FILE", "LOGINS", "Credentials", "ensure_credentials", "read_credentials"]
 
-FILE = "credentials.json"
+CREDENTIALS_FILE = "credentials.json"
 
 # login -> (user name, what it opens). Passwords are random; a login without a person is a shared secret.
 LOGINS: dict[str, tuple[str, str]] = {
@@ -61,7 +61,7 @@ def ensure_credentials(home: Path) -> Credentials:
     Raises:
         ConfigError: The folder cannot be written.
     """
-    path = home / FILE
+    path = home / CREDENTIALS_FILE
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = _read(path) if path.exists() else {}
@@ -83,7 +83,7 @@ def read_credentials(home: Path) -> Credentials:
     Raises:
         ConfigError: The box has never been started here, or the file is damaged.
     """
-    path = home / FILE
+    path = home / CREDENTIALS_FILE
     if not path.exists():
         raise ConfigError(f"There is no box in {home} yet; start one with `headwater up`.")
     return Credentials({login: (user, password) for login, (user, password) in _read(path).items()})
@@ -100,7 +100,7 @@ def _read(path: Path) -> dict[str, list[str]]:
 
 
 def _publish(path: Path, logins: dict[str, list[str]], *, fresh: bool) -> None:
-    partial = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    partial = path.with_name(f".{CREDENTIALS_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(logins, file, indent=1)
         file.flush()

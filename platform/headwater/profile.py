@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headwater.credentials import Credentials, read_credentials
+from headwater.credentials import CREDENTIALS_FILE, Credentials, read_credentials
 from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -154,6 +154,11 @@ class Profile:
             ConfigError: The box has never been started.
         """
         return read_credentials(self.home)
+
+    @property
+    def credentials_path(self) -> Path:
+        """The file with the logins; it is there from the box's first start on."""
+        return self.home / CREDENTIALS_FILE
 
     def environment(self) -> dict[str, str]:
         """Return the variables under which another process loads this same profile."""

@@ -21,9 +21,8 @@ ZONES: tuple[Zone, ...] = ("raw", "partitioned", "curated")
 Body = Callable[..., Any]
 
 # The primitive types that Iceberg v2, Spark, Trino and Athena all hold without loss.
-_TYPE = re.compile(
-    r"^(boolean|int|long|float|double|string|date|timestamp|timestamptz|binary|decimal\(\d{1,2},\d{1,2}\))$"
-)
+_SIMPLE_TYPES = ("boolean", "int", "long", "float", "double", "string", "date", "timestamp", "timestamptz", "binary")
+_TYPE = re.compile(rf"^({'|'.join(_SIMPLE_TYPES)}|decimal\(\d{{1,2}},\d{{1,2}}\))$")
 _IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]{0,99}$")
 # Leaves room for "__rejected" and "__stage_<token>" within the metastore's 128 characters.
 _MAX_TABLE_NAME = 90
@@ -127,7 +126,8 @@ class Column:
                 f"Column name {self.name!r} is not usable; use lower-case letters, digits and underscores."
             )
         if not _TYPE.match(self.type):
-            raise DefinitionError(f"Column {self.name} has the unknown type {self.type!r}; see headwater.table.Column.")
+            known = ", ".join((*_SIMPLE_TYPES, "decimal(p,s)"))
+            raise DefinitionError(f"Column {self.name} has the unknown type {self.type!r}; there are {known}.")
 
 
 @dataclass(frozen=True)

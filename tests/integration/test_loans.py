@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import requests
 from command_line import headwater
-from headwater.profile import inherited_env
-
-WRITE_BIG_STATES = """
-from headwater.profile import Profile
-from headwater.project import load_project
-from headwater.stack import Stack
-from headwater.write import write
-profile = Profile.load()
-table = load_project(profile).table("curated.big_states")
-print(write(table, Stack.build(profile), run="test").rows)
-"""
 
 pytestmark = pytest.mark.box
 
@@ -137,7 +124,7 @@ def test_dagster_shows_every_table_materialised_with_its_columns(loans):
 
 
 def test_a_second_project_outside_the_repository_runs_on_the_box(loans, tmp_path):
-    """One folder with headwater.toml and one file is a project; nobody forks the repository."""
+    """One folder with headwater.toml and one file is a project; `up` has the same box serve it, and go back."""
     box, _, _ = loans
     (tmp_path / "headwater.toml").write_text('[project]\nname = "sales"\ndefinitions = ["tables"]\n')
     (tmp_path / "tables").mkdir()
@@ -148,17 +135,18 @@ def test_a_second_project_outside_the_repository_runs_on_the_box(loans, tmp_path
         "    columns=(Column('state', 'string', 'State.'),), upstreams=(loan_state,),\n"
         "    body='select distinct state from curated.loan_state')\n"
     )
-    other = type(box).load({**box.environment(), "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_HOME": str(box.home)})
-    done = subprocess.run(
-        [sys.executable, "-c", WRITE_BIG_STATES],
-        env=inherited_env(**other.environment()),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    other = type(box).load({**box.environment(), "HEADWATER_PROJECT": str(tmp_path)})
+    refused = headwater(other, "materialize", "curated.big_states", check=False)
+    assert "serves the project in" in refused.stderr
 
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == _count(box, "curated.big_states") > 10
+    try:
+        assert "from now on the one in" in headwater(other, "up").stdout
+        headwater(other, "materialize", "curated.big_states")
+        assert _count(box, "curated.big_states") > 10
+    finally:
+        headwater(box, "up")
+
+    assert "nothing was written" in headwater(box, "materialize", "--all", "--stale").stdout
 
 
 def test_an_error_in_sql_points_at_the_place(box):

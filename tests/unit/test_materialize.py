@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from headwater.box.component import Box
+from headwater.box.supervisor import Supervisor
+from headwater.credentials import ensure_credentials
 from headwater.errors import ConfigError, HeadwaterError
-from headwater_assets.lib.commands import materialize
+from headwater.profile import Profile
+from headwater_assets.lib.commands import _Progress, materialize
+from headwater_assets.lib.webserver import _event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +105,12 @@ def dagster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dagster
         monkeypatch.setenv("HEADWATER_PORT", str(server.server_port))
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
+        profile = Profile.load()
+        ensure_credentials(profile.home)
+        supervisor = Supervisor(Box(profile))
+        supervisor.start(())
         yield found
+        supervisor.shutdown()
         server.shutdown()
         thread.join()
 
@@ -174,3 +185,20 @@ def test_without_files_the_answer_says_where_to_put_them(dagster, tmp_path):
 
     assert "Put files into in" in str(run("--all").exception)
     assert dagster.launched == []
+
+
+def test_a_long_step_shows_that_it_goes_on(monkeypatch):
+    """After a while without an event there is a line, and none once the table is written."""
+    progress, now = _Progress(2), [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    assert progress.tell(_event(GOOD[0])) == f"{'raw.things':<34} begins, 1 of 2"
+
+    assert progress.still() == ""
+    now[0] += 25
+    assert "raw.things" in progress.still()
+    assert progress.still() == ""
+    for one in GOOD[1:]:
+        progress.tell(_event(one))
+    now[0] += 25
+    assert progress.still() == ""

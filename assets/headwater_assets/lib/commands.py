@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from headwater.box.serving import require_running
 from headwater.errors import ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["materialize"]
 
 _LOOK_SECONDS = 0.3
+_STILL_SECONDS = 20.0
 
 
 @click.command()
@@ -54,6 +56,7 @@ def materialize(
         raise ConfigError("Say which tables: names such as curated.loan_state, or --all.")
     if sum(map(bool, (partition, span, all_partitions))) > 1:
         raise ConfigError("Give one of --partition, --partitions and --all-partitions.")
+    require_running(profile)
     tables = select(load_project(profile), selection or ("*",))
     today = datetime.now(UTC).date()
     wanted = _Wanted(partition or span or "", every=everything or all_partitions, profile=profile, today=today)
@@ -120,15 +123,17 @@ def _write(dagster: Webserver, runs: Sequence[Batch], *, wait: bool) -> None:
         run_id = dagster.launch(run.assets, run.tags)
         click.echo(f"{_clock(began)} run {run_id}: {len(run.tables)} tables{span}")
         if wait:
-            _follow(dagster, run_id, began)
+            _follow(dagster, run_id, began, len(run.tables))
 
 
-def _follow(dagster: Webserver, run_id: str, began: float) -> None:
-    cursor, progress = "", _Progress()
+def _follow(dagster: Webserver, run_id: str, began: float, steps: int) -> None:
+    cursor, progress = "", _Progress(steps)
     while True:
         state = dagster.follow(run_id, cursor)
         cursor = state.cursor
         for line in filter(None, map(progress.tell, state.events)):
+            click.echo(f"{_clock(began)} {line}")
+        if line := progress.still():
             click.echo(f"{_clock(began)} {line}")
         if state.ended:
             break
@@ -139,10 +144,16 @@ def _follow(dagster: Webserver, run_id: str, began: float) -> None:
 
 
 class _Progress:
-    """Turns a run's events into lines for people."""
+    """Turns a run's events into lines for people.
 
-    def __init__(self) -> None:
+    Args:
+        steps: How many tables the run writes.
+    """
+
+    def __init__(self, steps: int) -> None:
         self.failures: list[str] = []
+        self._steps, self._step, self._under_way = steps, 0, ""
+        self._told = time.monotonic()
         self._began: dict[str, float] = {}
         self._numbers: dict[str, Event] = {}
 
@@ -154,12 +165,22 @@ class _Progress:
             self._numbers[event.asset] = event
         elif event.kind == "ExecutionStepStartEvent":
             self._began[table] = event.seconds
-            return f"{table:<34} begins"
+            self._step, self._under_way, self._told = self._step + 1, table, time.monotonic()
+            return f"{table:<34} begins, {self._step} of {self._steps}"
         elif event.kind == "ExecutionStepFailureEvent":
+            self._under_way = ""
             return f"{table:<34} failed"
         elif event.kind == "ExecutionStepSuccessEvent" and table in self._numbers:
+            self._under_way = ""
             return f"{table:<34} {self._rows(table)} in {event.seconds - self._began[table]:.1f} s"
         return ""
+
+    def still(self) -> str:
+        """Return a line for a table that has been under way for a while without one."""
+        if not self._under_way or time.monotonic() - self._told < _STILL_SECONDS:
+            return ""
+        self._told = time.monotonic()
+        return f"{self._under_way:<34} still writing, {time.time() - self._began[self._under_way]:.0f} s so far"
 
     def _rows(self, table: str) -> str:
         numbers = self._numbers[table].metadata

@@ -36,6 +36,7 @@ class DagsterComponent(Component):
     # It starts without the engines; only its runs need them.
     needs = ("postgres",)
     definitions = "headwater_assets.definitions"
+    reads_project = True
     hints = (
         Hint(
             r"[Aa]ddress already in use|Failed to bind",

@@ -123,6 +123,8 @@ class Component(ABC):
     runtimes: ClassVar[tuple[str, ...]] = ()
     hints: ClassVar[tuple[Hint, ...]] = ()
     stop_signal: ClassVar[str] = "TERM"
+    # Started anew when the box is to serve another project.
+    reads_project: ClassVar[bool] = False
 
     @abstractmethod
     def command(self, box: Box, role: str) -> Command:

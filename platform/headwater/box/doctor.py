@@ -7,15 +7,17 @@ import resource
 import shutil
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import psutil
 
 from headwater.box.processes import box_of, listeners, members
+from headwater.box.supervisor import MARK
 from headwater.box.unprivileged import chosen_user
 from headwater.errors import ConfigError
-from headwater.profile import PORTS
+from headwater.profile import PORTS, SETTINGS, inherited_env
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,7 @@ def examine(profile: Profile) -> list[Finding]:
         _disk,
         _ports,
         _limits,
+        _settings,
         _postgres_user,
     )
     return [look(profile) for look in looks]
@@ -134,16 +137,18 @@ def _free(folder: Path) -> int:
 
 def _ports(profile: Profile) -> Finding:
     block = {profile.port(name): name for name in PORTS}
-    taken = []
-    for port, owner in listeners(block).items():
+    taken: dict[str, list[str]] = {}
+    for port, owner in sorted(listeners(block).items()):
         if owner is None or box_of(owner) != str(profile.home):
-            taken.append(f"{port} ({block[port]}) by {_describe(owner)}")
+            taken.setdefault(_describe(owner), []).append(f"{port} ({block[port]})")
     said = f"{min(block)} to {max(block)}"
     if taken:
+        who = "; ".join(f"{', '.join(ports)} by {owner}" for owner, ports in taken.items())
         return Finding(
             "ports",
             "fail",
-            f"Of {said}, taken: {', '.join(taken)}. Stop that program, or set HEADWATER_PORT to another block.",
+            f"Of {said}, taken: {who}. Stop that, or set HEADWATER_PORT to another block, for example "
+            f"{profile.first_port + 100}.",
         )
     return Finding("ports", "ok", f"{said} free or used by this box")
 
@@ -153,9 +158,22 @@ def _describe(process: psutil.Process | None) -> str:
         return "a process of another user"
     try:
         home = box_of(process)
-        return f"{process.name()} (pid {process.pid}{f', the box in {home}' if home else ''})"
+        return f"the box in {home}" if home else f"{process.name()} (pid {process.pid})"
     except (psutil.Error, OSError):
         return f"pid {process.pid}"
+
+
+def _settings(profile: Profile) -> Finding:
+    unknown = [name for name in inherited_env() if name.startswith("HEADWATER_") and name not in _known()]
+    if not unknown:
+        return Finding("settings", "ok", f"{len(profile.settings)} known, none misspelt")
+    near = get_close_matches(unknown[0], _known(), 1)
+    hint = f"did you mean {near[0]}?" if near else "see `headwater settings`."
+    return Finding("settings", "warn", f"{', '.join(sorted(unknown))} is no setting of Headwater; {hint}")
+
+
+def _known() -> list[str]:
+    return [MARK, *(one.name for one in SETTINGS)]
 
 
 def _limits(_: Profile) -> Finding:

@@ -139,14 +139,14 @@ class _Fetch:
     ) -> Path:
         from headwater.box.download import disk_errors  # noqa: PLC0415
         from headwater.box.kitchen import Kitchen  # noqa: PLC0415
-        from headwater.box.recipes import IN_PLACE, make  # noqa: PLC0415
+        from headwater.box.recipes import IN_PLACE, doing, make  # noqa: PLC0415
 
         files = [coming[file.sha256].result() for file in runtime.files_for(this_platform())]
         needed = {name: needs[name].result() if name in needs else self._runtimes.path(name) for name in runtime.needs}
         folder = self._runtimes.folder(runtime)
         into = folder if runtime.recipe in IN_PLACE else self._settings.cache / "partial" / folder.name
         scratch = self._scratch(runtime)
-        with disk_errors(folder), self._progress.step(f"{runtime.name} {runtime.version}: made ready") as step:
+        with disk_errors(folder), self._progress.step(f"{runtime.name} {runtime.version}: {doing(runtime)}") as step:
             for place in (folder, into):
                 _remove(place)
             for place in (folder.parent, into, scratch):

@@ -8,9 +8,11 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import psutil
 from filelock import FileLock
 
 from headwater.box.component import COMMON_HINTS
@@ -22,18 +24,19 @@ from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from headwater.box.component import Box, Component
     from headwater.box.programs import Program
 
-__all__ = ["bring_up", "last_lines", "likely_cause", "take_down"]
+__all__ = ["bring_up", "last_lines", "likely_cause", "switch_project", "take_down"]
 
 _PROBE_PAUSE = 0.3
 _STOP_SECONDS = 30.0
 _LOG_LINES = 20
-_LINE = 110
+# Shorter waits are not worth a line.
+_PATIENCE_SECONDS = 2.0
 
 
 @dataclass
@@ -96,8 +99,25 @@ def take_down(box: Box, components: Mapping[str, Component], say: Callable[[str,
         supervisor.shutdown()
     left = members(box.profile.home)
     if left:
-        say("box", f"ending {len(left)} processes that stayed behind")
+        say("box", f"ending what they left: {', '.join(sorted(_names(left)))}")
         end(left)
+
+
+def _names(processes: Iterable[psutil.Process]) -> Iterator[str]:
+    for process in processes:
+        with suppress(psutil.Error):
+            yield f"{process.name()} ({process.pid})"
+
+
+def switch_project(box: Box, components: Mapping[str, Component], say: Callable[[str, str], None]) -> None:
+    """Have a running box serve the project of its profile; what reads the project is stopped, to be started anew."""
+    supervisor = Supervisor(box)
+    supervisor.serve_project()
+    wave = programs(one for one in components.values() if one.reads_project)
+    for program in wave:
+        supervisor.stop_program(program)
+    _await_stopped(supervisor, wave)
+    say(", ".join(dict.fromkeys(one.component.name for one in wave)), "stopped")
 
 
 def last_lines(home: Path, file_name: str, count: int = _LOG_LINES) -> list[str]:
@@ -145,10 +165,12 @@ def _start_roles(start: _Start, component: Component, roles: tuple[Program, ...]
 
 def _await_needs(start: _Start, component: Component) -> None:
     missing = [name for name in component.needs if name in start.ready and not start.ready[name].is_set()]
-    if missing:
-        start.say(component.name, f"waits for {', '.join(missing)}")
+    told = time.monotonic() + _PATIENCE_SECONDS
     for name in missing:
         while not start.ready[name].wait(0.1):
+            if told and time.monotonic() > told:
+                told = 0.0
+                start.say(component.name, f"waits for {', '.join(missing)}")
             if start.failed.is_set():
                 raise _NotTriedError(f"{component.name} was not started, because {name} is not ready.")
 
@@ -182,13 +204,8 @@ def _await_ready(start: _Start, program: Program, began: float) -> None:
             raise _failure(start.box, program.component, f"{program.name}'s probe", program.file_name, why)
         if time.monotonic() - told > 10:  # noqa: PLR2004 - a line every ten seconds shows that it is alive
             told = time.monotonic()
-            start.say(program.name, f"not ready yet: {_short(why)}")
+            start.say(program.name, f"still starting, {time.monotonic() - began:.0f} s so far")
         time.sleep(_PROBE_PAUSE)
-
-
-def _short(why: str) -> str:
-    line = why.partition("\n")[0]
-    return line if len(line) <= _LINE else f"{line[: _LINE - 3]}..."
 
 
 def _failure(box: Box, component: Component, what: str, file_name: str, why: str) -> ComponentError:

@@ -21,6 +21,7 @@ __all__ = ["Progress", "Step", "megabytes", "progress_on"]
 
 _EVERY_SECONDS = 10.0
 _QUIET_BYTES = 5_000_000
+_SMALL_FILES = 50
 
 
 def megabytes(count: float) -> str:
@@ -109,12 +110,13 @@ class Progress(ABC):
 
 
 class _Lines(Progress):
-    """Plain lines: a step's start and end, and one every ten seconds between them; small files only their end."""
+    """Plain lines: a step's start and end, and one every ten seconds between them; small files are counted."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
         self._told: dict[Step, float] = {}
+        self._small = 0
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -131,7 +133,12 @@ class _Lines(Progress):
 
     def _end(self, step: Step, *, done: bool) -> None:
         self._told.pop(step)
-        self.say(f"{step.what}: {'done' if done else 'stopped'}, {step.summary()}")
+        if step.size is None or step.size > _QUIET_BYTES:
+            self.say(f"{step.what}: {'done' if done else 'stopped'}, {step.summary()}")
+            return
+        self._small += 1
+        if self._small % _SMALL_FILES == 0:
+            self.say(f"{self._small} small files so far, {megabytes(self.received)} received in all")
 
 
 class _Bars(Progress):

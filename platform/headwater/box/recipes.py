@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from headwater.box.kitchen import Kitchen
     from headwater.box.lockfile import LockedRuntime
 
-__all__ = ["IN_PLACE", "make"]
+__all__ = ["IN_PLACE", "doing", "make"]
 
 # Recipes whose folder cannot be moved once made.
 IN_PLACE = frozenset({"venv"})
+
+_LONG = {"minio": "building from source, which takes minutes", "venv": "installing its Python packages"}
 
 
 def make(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -33,6 +35,11 @@ def make(runtime: LockedRuntime, kitchen: Kitchen) -> None:
         FetchError: It cannot be made.
     """
     _RECIPES[runtime.recipe](runtime, kitchen)
+
+
+def doing(runtime: LockedRuntime) -> str:
+    """Return what making a runtime's folder is, for people."""
+    return _LONG.get(runtime.recipe, "unpacking")
 
 
 def _jars(runtime: LockedRuntime, kitchen: Kitchen) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 import xmlrpc.client
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import ComponentError
@@ -18,16 +19,17 @@ from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from headwater.box.component import Box
     from headwater.box.programs import Program
 
-__all__ = ["MARK", "ProcessState", "Supervisor"]
+__all__ = ["MARK", "ProcessState", "Supervisor", "served_project"]
 
 # Every process of a box carries this variable with the box's home, so that none is ever lost.
 MARK = "HEADWATER_BOX"
 
+# The file that names the project. It is not in the environment, which cannot be changed once the supervisor runs.
+_SERVED = "project"
 _START_SECONDS = 15.0
 _CONFIG = """\
 [supervisord]
@@ -121,6 +123,7 @@ class Supervisor:
             return
         self._socket.unlink(missing_ok=True)
         config = self._write_config(programs)
+        self.serve_project()
         env = inherited_env(**self._box.profile.environment(), **{MARK: str(self._home)})
         argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
         done = subprocess.run(argv, env=env, cwd=self._home, capture_output=True, text=True, check=False)
@@ -130,6 +133,10 @@ class Supervisor:
                 said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
                 raise ComponentError(f"The supervisor did not start: {said[0]}. See {self._home}/logs/supervisor.log.")
             time.sleep(0.05)
+
+    def serve_project(self) -> None:
+        """Have programs that start from now on serve the project of this box's profile."""
+        (self._home / "run" / _SERVED).write_text(str(self._box.profile.project), encoding="utf-8")
 
     def start_program(self, program: Program) -> None:
         """Start one program without waiting; a running one is left alone."""
@@ -201,6 +208,14 @@ class Supervisor:
                 stop_signal=one.component.stop_signal,
             )
         return self._box.write_conf("supervisor", "supervisord.conf", text)
+
+
+def served_project(home: Path) -> Path | None:
+    """Return the project that a box serves; None when it was never started."""
+    try:
+        return Path((home / "run" / _SERVED).read_text(encoding="utf-8"))
+    except OSError:
+        return None
 
 
 def _escape(path: object) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,12 +16,12 @@ from headwater.errors import HeadwaterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
 
 __all__ = ["main"]
 
 # name -> (module:command, help shown in the list); the module is imported only when the command runs.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
-    "fetch": ("headwater.cli.fetch:fetch", "Bring the runtimes of every component into the cache."),
     "up": ("headwater.cli.box:up", "Start the box and return when every component is ready."),
     "down": ("headwater.cli.box:down", "Stop the box; no process of it is left."),
     "status": ("headwater.cli.box:status", "Show every process: state, readiness, port, memory, version."),
@@ -28,34 +31,59 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "destroy": ("headwater.cli.box:destroy", "Delete the box with all its data."),
     "tour": ("headwater.cli.tour:tour", "Show each address, the credentials and three things to try."),
     "sql": ("headwater.cli.sql:sql", "Run SQL on Trino or Spark."),
-    "run": ("headwater.cli.box:run", "Become one component's process."),
-    "migrate": ("headwater.cli.box:migrate", "Bring one component's state to this version."),
-    "lock": ("headwater.cli.fetch:lock", "Make the lock file anew from the list of coordinates."),
     "settings": ("headwater.cli.box:settings", "List the settings and what they are now."),
 }
+# What the box, images and maintainers call.
+_PLUMBING: Mapping[str, tuple[str, str]] = {
+    "fetch": ("headwater.cli.fetch:fetch", "Bring the runtimes of every component into the cache; `up` does it, too."),
+    "lock": ("headwater.cli.fetch:lock", "Make the lock file anew from the list of coordinates."),
+    "migrate": ("headwater.cli.box:migrate", "Bring one component's state to this version."),
+    "run": ("headwater.cli.box:run", "Become one component's process."),
+}
+_GROUP = "headwater.commands"
 
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return [*_COMMANDS, *(point.name for point in entry_points(group="headwater.commands"))]
+        return [*_COMMANDS, *(point.name for point in entry_points(group=_GROUP)), *_PLUMBING]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name in _COMMANDS:
-            module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        known = {**_COMMANDS, **_PLUMBING}
+        if cmd_name in known:
+            module, _, attribute = known[cmd_name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        for point in entry_points(group="headwater.commands", name=cmd_name):
+        for point in entry_points(group=_GROUP, name=cmd_name):
             loaded: click.Command = point.load()
             return loaded
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            known = self.list_commands(ctx)  # click looks for similar names among the commands that are loaded
+            raise click.NoSuchCommand(error.command_name, possibilities=known, ctx=ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         rows = [(name, text) for name, (_, text) in _COMMANDS.items()]
-        rows += [
-            (point.name, f"From {point.value.partition(':')[0]}.") for point in entry_points(group="headwater.commands")
-        ]
+        rows += [(point.name, _first_line(point)) for point in entry_points(group=_GROUP)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+        with formatter.section("Called by the box itself, by images and by maintainers"):
+            formatter.write_dl([(name, text) for name, (_, text) in _PLUMBING.items()])
+
+
+def _first_line(point: EntryPoint) -> str:
+    """Return what a command of another package says of itself, read from its source: importing it takes long."""
+    found = find_spec(point.module)
+    if found is None or found.origin is None:
+        return ""
+    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == point.attr)
+    return next(((ast.get_docstring(one) or "").partition("\n")[0] for one in functions), "")
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

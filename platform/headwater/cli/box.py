@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from filelock import FileLock
@@ -14,6 +14,8 @@ from filelock import FileLock
 from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.programs import find, programs, with_needs
+from headwater.box.serving import require_made
+from headwater.box.supervisor import Supervisor, served_project
 from headwater.cli.output import as_env, as_json, objects_as_table, output_option
 from headwater.credentials import LOGINS, ensure_credentials
 from headwater.errors import ConfigError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from headwater.box.programs import Program
 
 _MIB = 1024**2
+_PROBLEM_WIDTH = 100
 
 
 def _selected(names: tuple[str, ...]) -> tuple[Program, ...]:
@@ -57,6 +60,7 @@ def up(names: tuple[str, ...]) -> None:
     fetch(fetch_settings(profile), {name for one in wanted.values() for name in one.runtimes})
     ensure_credentials(profile.home)
     began = time.monotonic()
+    _serve_this_project(profile, _teller(began))
     bring_up(Box(profile), wanted, programs(components.values()), _teller(began))
     click.echo(f"The box is ready after {time.monotonic() - began:.1f} s.")
 
@@ -66,7 +70,11 @@ def down() -> None:
     """Stop the box; afterwards no process of it is left."""
     from headwater.box.lifecycle import take_down  # noqa: PLC0415
 
-    take_down(Box(Profile.load()), all_components(), _teller(time.monotonic()))
+    profile = Profile.load()
+    if not profile.credentials_path.exists():
+        click.echo(f"There is no box in {profile.home}; there is nothing to stop.")
+        return
+    take_down(Box(profile), all_components(), _teller(time.monotonic()))
     click.echo("The box is down.")
 
 
@@ -76,7 +84,9 @@ def status(output: str) -> None:
     """Show every process of the box, each probed just now."""
     from headwater.box.status import statuses  # noqa: PLC0415
 
-    rows = [asdict(one) for one in statuses(Box(Profile.load()), programs(all_components().values()))]
+    profile = Profile.load()
+    require_made(profile)
+    rows = [asdict(one) for one in statuses(Box(profile), programs(all_components().values()))]
     if output == "json":
         click.echo(as_json(rows))
     elif output == "env":
@@ -87,11 +97,7 @@ def status(output: str) -> None:
             )
         )
     else:
-        for row in rows:
-            row["rss"] = f"{row.pop('rss_bytes') / _MIB:.0f} MiB"
-            row["uptime"] = f"{row.pop('uptime_seconds')} s"
-            row["problem"] = str(row.pop("problem")).splitlines()[0][:70] if row["problem"] else ""
-        click.echo(objects_as_table(rows))
+        click.echo(objects_as_table([_for_people(row) for row in rows]))
 
 
 @click.command()
@@ -148,13 +154,13 @@ def destroy(yes: bool) -> None:  # noqa: FBT001
     from headwater.box.lifecycle import take_down  # noqa: PLC0415
 
     profile = Profile.load()
-    if not (profile.home / "credentials.json").exists():
+    if not profile.credentials_path.exists():
         raise ConfigError(f"There is no box in {profile.home}; nothing was deleted.")
     if not yes:
         click.confirm(f"Delete the box in {profile.home} with all its tables, runs and dashboards?", abort=True)
     take_down(Box(profile), all_components(), _teller(time.monotonic()))
     shutil.rmtree(profile.home)
-    click.echo(f"{profile.home} is deleted.")
+    click.echo(f"{profile.home} is deleted; the files of the project in {profile.project} stay.")
 
 
 @click.command()
@@ -162,6 +168,8 @@ def destroy(yes: bool) -> None:  # noqa: FBT001
 def run(name: str) -> None:
     """Render a component's configuration and become its process."""
     profile = Profile.load()
+    if (served := served_project(profile.home)) is not None:
+        profile = Profile.load(HEADWATER_PROJECT=str(served))
     ensure_credentials(profile.home)
     program = find(all_components(), name)
     command = program.component.command(Box(profile), program.role)
@@ -197,6 +205,26 @@ def settings(output: str) -> None:
         for one in SETTINGS
     ]
     click.echo(as_json(rows) if output == "json" else objects_as_table(rows))
+
+
+def _serve_this_project(profile: Profile, tell: Callable[[str, str], None]) -> None:
+    from headwater.box.lifecycle import switch_project  # noqa: PLC0415
+
+    served = served_project(profile.home)
+    if served not in (None, profile.project) and Supervisor(Box(profile)).running():
+        tell("box", f"serves the project in {served} so far, from now on the one in {profile.project}")
+        switch_project(Box(profile), all_components(), tell)
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in row.items() if name not in ("rss_bytes", "uptime_seconds", "problem")}
+    problem = str(row["problem"] or "").partition("\n")[0]
+    return {
+        **shown,
+        "rss": f"{row['rss_bytes'] / _MIB:.0f} MiB",
+        "uptime": f"{row['uptime_seconds']} s",
+        "problem": problem if len(problem) <= _PROBLEM_WIDTH else f"{problem[: _PROBLEM_WIDTH - 3]}...",
+    }
 
 
 def _teller(began: float) -> Callable[[str, str], None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headwater.box.serving import require_running
 from headwater.cli.output import as_json, as_table
 from headwater.errors import ConfigError, HeadwaterError
 from headwater.profile import Profile
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _HISTORY = "sql-history"
+_LEAVE = ("exit", "quit")
 
 
 @click.command()
@@ -134,7 +136,8 @@ def _prompt(engine: str, output: str) -> None:
     from prompt_toolkit import PromptSession  # noqa: PLC0415
     from prompt_toolkit.history import FileHistory  # noqa: PLC0415
 
-    click.echo(f"{engine}: end a statement with ; and leave with Ctrl-D.")
+    require_running(Profile.load())
+    click.echo(f"{engine}: end a statement with ; and leave with exit or Ctrl-D.")
     session: PromptSession[str] = PromptSession(history=FileHistory(str(Profile.load().home / _HISTORY)))
     text = ""
     while True:
@@ -144,6 +147,8 @@ def _prompt(engine: str, output: str) -> None:
             text = ""
             continue
         except EOFError:
+            return
+        if text.strip().rstrip(";").lower() in _LEAVE:
             return
         if text.rstrip().endswith(";"):
             _answer(text, engine, output)

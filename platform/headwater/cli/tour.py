@@ -7,6 +7,7 @@ import click
 from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.programs import programs
+from headwater.box.serving import require_running
 from headwater.profile import Profile
 
 _TRIES = (
@@ -23,11 +24,12 @@ _TRIES = (
 def tour() -> None:
     """Show each address, where the credentials are, and three things to try."""
     profile = Profile.load()
+    require_running(profile)
     box = Box(profile)
     rows = [(one.name, url) for one in programs(all_components().values()) if (url := one.component.url(box, one.role))]
     lines = ["", "Headwater is ready.", ""]
     lines += [f"  {name:<18} {url}" for name, url in rows]
-    lines += ["", f"  credentials        {profile.home / 'credentials.json'} (shown by `headwater credentials`)", ""]
+    lines += ["", f"  credentials        {profile.credentials_path} (shown by `headwater credentials`)", ""]
     lines += ["Three things to try (with .venv/bin on your PATH):", ""]
     lines += [line for command, what in _TRIES for line in (f"  # {what}", f"  {command}", "")]
     click.echo("\n".join(lines).rstrip())

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from headwater.errors import QueryError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from headwater.dialects import Dialect
     from headwater.table import Table, TableName
 
-__all__ = ["Engine", "RawFile", "StageJob", "insert_statement", "pointed", "same_cut"]
+__all__ = ["Engine", "RawFile", "StageJob", "insert_statement", "pointed", "same_cut", "unreachable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,19 @@ class Engine(ABC):
         """
         found: list[dict[str, Any]] = self.arrow(sql).to_pylist()
         return found
+
+
+def unreachable(engine: str, address: str, why: object) -> QueryError:
+    """Return the error of an engine that cannot be asked.
+
+    Args:
+        engine: Its name for people.
+        address: ``host:port``.
+        why: What happened.
+    """
+    if isinstance(why, ConnectionRefusedError) or "Connection refused" in str(why):
+        return QueryError(f"{engine} at {address} is not running; start the box with `headwater up`.")
+    return QueryError(f"{engine} at {address} did not answer: {why}. See `headwater status`.")
 
 
 def same_cut(one: Table, other: Table) -> bool:

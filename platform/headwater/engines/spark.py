@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import SPARK, Dialect
-from headwater.engines.base import Engine, StageJob, insert_statement, pointed
+from headwater.engines.base import Engine, StageJob, insert_statement, pointed, unreachable
 from headwater.errors import QueryError
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ _SESSION_LOST = (
     "failed to connect",
     "stopped SparkContext",
 )
+
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+_CONNECT_SECONDS = 5
+# About a minute in all: a server that was restarted has forgotten the session by then anyway.
+_RETRIES, _LONGEST_PAUSE_MS = 15, 5000
 
 _sessions: dict[str, Any] = {}
 _sessions_lock = threading.Lock()
@@ -94,8 +101,16 @@ class SparkEngine(Engine):
         with _sessions_lock:
             session = _sessions.get(self._url)
             if session is None or session.is_stopped:
+                self._require_listener()
                 session = _sessions[self._url] = _connect(self._url)
         return session
+
+    def _require_listener(self) -> None:
+        """Refuse at once where nothing listens: the client would try for ten minutes."""
+        try:
+            socket.create_connection((self.host, self.port), timeout=_CONNECT_SECONDS).close()
+        except OSError as error:
+            raise unreachable("Spark", f"{self.host}:{self.port}", error) from error
 
     def _forget(self) -> None:
         with _sessions_lock:
@@ -110,12 +125,19 @@ class SparkEngine(Engine):
 
 
 def _connect(url: str) -> Any:
+    from pyspark.logger import PySparkLogger  # noqa: PLC0415
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
     from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
 
     builder = SparkSession.builder.remote(url)
     for name, value in _SETTINGS.items():
         builder = builder.config(name, value)
-    return builder.create()
+    for name in _LOGGERS:
+        # They write the whole error as JSON, stack trace included, to standard error before it is raised here.
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
+    session = builder.create()
+    session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=_LONGEST_PAUSE_MS)])
+    return session
 
 
 def _sentence(error: Any, sql: str) -> str:

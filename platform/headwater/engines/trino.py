@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO, Dialect
-from headwater.engines.base import Engine, StageJob, insert_statement, pointed
+from headwater.engines.base import Engine, StageJob, insert_statement, pointed, unreachable
 from headwater.errors import QueryError
 
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ class TrinoEngine(Engine):
         except TrinoQueryError as error:
             raise QueryError(_sentence(error, sql)) from error
         except (Error, OSError) as error:
-            raise QueryError(
-                f"Trino at {self.host}:{self.port} did not answer: {error}. See `headwater status`."
-            ) from error
+            raise unreachable("Trino", f"{self.host}:{self.port}", error) from error
         finally:
             session.close()
 

@@ -1,0 +1,51 @@
+"""Which box a command speaks to: whether it was ever started, whether it runs, and whose project it serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater.box.component import Box
+from headwater.box.supervisor import Supervisor, served_project
+from headwater.errors import ComponentError, ConfigError
+from headwater.profile import PROJECT_FILE
+
+if TYPE_CHECKING:
+    from headwater.profile import Profile
+
+__all__ = ["require_made", "require_running"]
+
+
+def require_made(profile: Profile) -> None:
+    """Refuse to go on where no box was ever started.
+
+    Raises:
+        ConfigError: There is none; the sentence says where it was looked for.
+    """
+    if profile.credentials_path.exists():
+        return
+    if not (profile.project / PROJECT_FILE).is_file():
+        raise ConfigError(
+            f"There is no {PROJECT_FILE} in {profile.project} or above it, and no box in {profile.home}: "
+            "go to your project's folder, or set HEADWATER_PROJECT and HEADWATER_HOME."
+        )
+    raise ConfigError(f"There is no box in {profile.home} yet; start one with `headwater up`.")
+
+
+def require_running(profile: Profile) -> None:
+    """Refuse to go on unless this very box runs and serves this very project.
+
+    Another box may listen on the same ports: asking it would write into somebody else's lake.
+
+    Raises:
+        ConfigError: There is no such box, or it serves another project.
+        ComponentError: It is stopped.
+    """
+    require_made(profile)
+    if not Supervisor(Box(profile)).running():
+        raise ComponentError(f"The box in {profile.home} is stopped; start it with `headwater up`.")
+    served = served_project(profile.home)
+    if served not in (None, profile.project):
+        raise ConfigError(
+            f"The box in {profile.home} serves the project in {served}, not the one in {profile.project}; "
+            "`headwater up` switches it."
+        )

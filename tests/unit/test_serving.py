@@ -1,0 +1,93 @@
+"""Which box a command speaks to, with a real supervisor that keeps no programs."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+from headwater.box.component import Box
+from headwater.box.lifecycle import switch_project
+from headwater.box.serving import require_made, require_running
+from headwater.box.supervisor import Supervisor, served_project
+from headwater.cli import headwater
+from headwater.credentials import ensure_credentials
+from headwater.errors import ComponentError, ConfigError
+from headwater.profile import Profile
+
+
+def profile_of(folder, home):
+    """Return the profile of a project whose box keeps everything in another folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "headwater.toml").write_text("[project]\n")
+    return Profile.load(HEADWATER_PROJECT=str(folder), HEADWATER_HOME=str(home))
+
+
+@pytest.fixture
+def profile(tmp_path):
+    """A project without a box."""
+    return profile_of(tmp_path / "first", tmp_path / "home")
+
+
+@pytest.fixture
+def supervisor(profile):
+    """Its box, running."""
+    ensure_credentials(profile.home)
+    found = Supervisor(Box(profile))
+    found.start(())
+    yield found
+    found.shutdown()
+
+
+def test_a_folder_without_project_or_box_is_named(tmp_path):
+    """Somebody in the wrong folder is told so, and nothing is left there."""
+    with pytest.raises(ConfigError, match=r"no headwater\.toml in .* or above it, and no box .* HEADWATER_PROJECT"):
+        require_running(Profile.load(HEADWATER_PROJECT=str(tmp_path)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_whose_box_was_never_started_is_told_how(profile):
+    """The sentence names the place and the command."""
+    with pytest.raises(ConfigError, match=r"no box in .*home yet; start one with `headwater up`"):
+        require_made(profile)
+
+
+def test_a_stopped_box_is_no_running_one(profile):
+    """Whatever else listens on its ports is not asked."""
+    ensure_credentials(profile.home)
+
+    with pytest.raises(ComponentError, match=r"The box in .*home is stopped; start it with `headwater up`"):
+        require_running(profile)
+
+
+def test_a_box_serves_one_project(profile, supervisor, tmp_path):
+    """A command of another project is refused until the box was told to serve it."""
+    other = profile_of(tmp_path / "second", profile.home)
+    require_running(profile)
+    with pytest.raises(ConfigError, match=r"serves the project in .*first, not the one in .*second; `headwater up`"):
+        require_running(other)
+
+    switch_project(Box(other), {}, lambda *_: None)
+
+    assert served_project(profile.home) == other.project
+    require_running(other)
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["tour"], ["materialize", "--all"]])
+def test_commands_without_a_box_say_so(profile, monkeypatch, arguments):
+    """They neither list stopped processes nor greet with addresses where nothing is."""
+    monkeypatch.setenv("HEADWATER_PROJECT", str(profile.project))
+    monkeypatch.setenv("HEADWATER_HOME", str(profile.home))
+
+    done = CliRunner().invoke(headwater, arguments)
+
+    assert isinstance(done.exception, ConfigError)
+    assert "start one with `headwater up`" in str(done.exception)
+
+
+def test_down_without_a_box_has_nothing_to_do(profile, monkeypatch):
+    """It does not claim to have stopped one."""
+    monkeypatch.setenv("HEADWATER_PROJECT", str(profile.project))
+    monkeypatch.setenv("HEADWATER_HOME", str(profile.home))
+
+    done = CliRunner().invoke(headwater, ["down"])
+
+    assert (done.exit_code, done.output) == (0, f"There is no box in {profile.home}; there is nothing to stop.\n")
