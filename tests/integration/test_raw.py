@@ -176,6 +176,30 @@ def test_malformed_lines_are_rejected_with_file_line_and_text(lake, small_splits
     assert lake.rows(f"{table} WHERE word = 'w1'", select="n") == [(1,)]
 
 
+def test_a_body_may_refuse_rows_because_of_others(lake):
+    """Refused rows are read again without most of the good ones; a body that needs those gets all of them after all."""
+
+    def first_of_each(rows):
+        from pyspark.sql import Window
+        from pyspark.sql import functions as F  # noqa: N812
+
+        order = Window.partitionBy("word").orderBy("source_position.place")
+        repeated = F.when(F.row_number().over(order) > 1, "word came before")
+        return rows.withColumn("reject_reason", repeated).withColumn("n", F.expr("try_cast(n AS int)"))
+
+    raw = lake.raw(("word", "n", "more"))
+    words = [f"word {number}" for number in range(1, 20_001)]
+    words[14_999] = words[9]  # far from the first, in another chunk of the scan
+    lake.drop_file("rows_2019.txt", "".join(f"{word}|{at}|x\n" for at, word in enumerate(words, 1)))
+    lake.load(raw, "2019")
+    table = clean_table(lake, raw, body=first_of_each)
+    published = lake.write(table, "2019")
+
+    assert (published.rows, published.rejected) == (19_999, 1)
+    columns = "source_line, reject_reason, source_text"
+    assert lake.rows(f"{table}__rejected", select=columns) == [(15_000, "word came before", "word 10|15000|x")]
+
+
 def test_rows_are_equal_in_both_engines_in_every_zone(lake):
     """Raw, partitioned and curated tables read alike in Spark and Trino."""
     raw = lake.raw(("word", "n", "more"))

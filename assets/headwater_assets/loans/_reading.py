@@ -53,38 +53,46 @@ def typed(frame: Any, kind: FileKind) -> Any:
     """Return a raw DataFrame's rows typed, missing values as null, with the reason why a row is refused, if any."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - definitions load without Spark
 
-    values = {field.name: _value(field, F) for field in every_field(kind)}
-    wrong = [_wrong(field, values[field.name], F) for field in every_field(kind) if field.type != "string"]
-    return frame.select(
-        *(value.alias(name) for name, value in values.items()),
-        YEAR.name,
+    fields = every_field(kind)
+    numbers = tuple(field for field in fields if field.type != "string")
+    sources = (YEAR.name, *(name for name in frame.columns if name.startswith("source_")))
+    # Step by step, so that nothing is computed twice: the texts that are there, their values, what is wrong with them.
+    known = frame.select(*(_known(field, F) for field in fields), *sources)
+    values = known.select("*", *(_value(field, F).alias(f"{field.name}__value") for field in numbers))
+    wrong = (_wrong(field, F) for field in numbers)
+    return values.select(
+        *(
+            F.col(field.name if field.type == "string" else f"{field.name}__value").alias(field.name)
+            for field in fields
+        ),
         F.coalesce(*wrong, _foreign(F)).alias("reject_reason"),
-        *(name for name in frame.columns if name.startswith("source_")),
+        *sources,
     )
 
 
 def _known(field: LayoutField, F: Any) -> Any:  # noqa: N803 - PySpark's own convention
     text = F.trim(F.col(field.name))
-    return F.when(~text.isin("", *field.missing), text)
+    return F.when(~text.isin("", *field.missing), text).alias(field.name)
 
 
 def _value(field: LayoutField, F: Any) -> Any:  # noqa: N803
-    known = _known(field, F)
+    known = F.col(field.name)
     if field.type != "date_yyyymm":
-        return known if field.type == "string" else known.try_cast(_SPARK.get(field.type, field.type))
+        return known.try_cast(_SPARK.get(field.type, field.type))
     # Casting 2019-03-01 is several times faster than parsing with a pattern.
     day = F.concat(F.substring(known, 1, 4), F.lit("-"), F.substring(known, 5, 2), F.lit("-01"))
     return F.when(F.length(known) == _MONTH_LENGTH, day.try_cast("date"))
 
 
-def _wrong(field: LayoutField, value: Any, F: Any) -> Any:  # noqa: N803
-    said = F.concat(F.lit(f"{field.name} is no {_word(field)}: "), F.col(field.name))
-    return F.when(_known(field, F).isNotNull() & value.isNull(), said)
+def _wrong(field: LayoutField, F: Any) -> Any:  # noqa: N803
+    known, value = F.col(field.name), F.col(f"{field.name}__value")
+    said = F.concat(F.lit(f"{field.name} is no {_word(field)}: "), known)
+    return F.when(known.isNotNull() & value.isNull(), said)
 
 
 def _foreign(F: Any) -> Any:  # noqa: N803
     """Return why a row does not belong to its file's year, which its key names: F19Q1... is a loan of 2019."""
-    short = F.substring(F.trim(F.col(KEY)), 2, 2).try_cast("int")
+    short = F.substring(F.col(KEY), 2, 2).try_cast("int")
     year = F.when(short >= _CENTURY_FROM, short + 1900).otherwise(short + 2000)
     said = F.concat(F.lit(f"{KEY} is not of the file's year: "), F.coalesce(F.col(KEY), F.lit("missing")))
     return F.when(year.isNull() | (year != F.col(YEAR.name)), said)

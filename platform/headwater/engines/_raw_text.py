@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from headwater.engines.base import RawFile
     from headwater.table import Table
 
-__all__ = ["SOURCE_COLUMNS", "lines_frame", "raw_frame", "split_offsets"]
+__all__ = ["SOURCE_COLUMNS", "chunk_of", "lines_frame", "raw_frame", "split_offsets"]
 
 SOURCE_COLUMNS = ("source_file", "source_text", "source_position")
 _PLAIN_IN_URI = string.ascii_letters + string.digits + "_-!.~'()*:@&=+$,;"
 _BYTE_ORDER_MARK = "\ufeff"
+# A chunk has 1,024 places of one partition of a scan.
+_CHUNK_BITS, _CHUNKS = 10, 32768
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,18 @@ class SplitOffset:
     offset: int
 
 
-def lines_frame(session: Any, files: Sequence[RawFile]) -> Any:
-    """Return the lines of raw files with their places."""
+def chunk_of(F: Any, place: Any) -> Any:  # noqa: N803 - PySpark's own convention
+    """Return the number of the chunk of a scan that a place lies in, 0 to 32767; far chunks may share a number."""
+    return F.pmod(F.hash(F.shiftrightunsigned(place, _CHUNK_BITS)), F.lit(_CHUNKS))
+
+
+def lines_frame(session: Any, files: Sequence[RawFile], chunks: Sequence[int] | None = None) -> Any:
+    """Return the lines of raw files with their places; only those of some chunks where these are given."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - PySpark's own convention
 
     value = F.col("value")
     bare = F.when(value.startswith(_BYTE_ORDER_MARK), F.substring(value, 2, 2**31 - 1)).otherwise(value)
-    return session.read.text([file.uri for file in files]).select(
+    lines = session.read.text([file.uri for file in files]).select(
         bare.alias("source_text"),
         F.struct(
             F.col("_metadata.file_path").alias("file"),
@@ -65,16 +72,17 @@ def lines_frame(session: Any, files: Sequence[RawFile]) -> Any:
             F.monotonically_increasing_id().alias("place"),
         ).alias("source_position"),
     )
+    return lines if chunks is None else lines.where(chunk_of(F, F.col("source_position")["place"]).isin(list(chunks)))
 
 
-def raw_frame(session: Any, table: Table, files: Sequence[RawFile]) -> Any:
+def raw_frame(session: Any, table: Table, files: Sequence[RawFile], chunks: Sequence[int] | None = None) -> Any:
     """Return a raw table's rows, split at the delimiter; missing fields are null."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415
 
     position = F.col("source_position")
     delimiter = table.files.delimiter if table.files else "|"
     parts = F.split(F.col("source_text"), re.escape(delimiter), -1)
-    split = lines_frame(session, files).withColumns({"__parts": parts, "source_fields": F.size(parts)})
+    split = lines_frame(session, files, chunks).withColumns({"__parts": parts, "source_fields": F.size(parts)})
     expected = _by_file(F, position["file"], files, [F.lit(file.fields) for file in files])
     told = F.format_string("%d fields where its file has %d", F.col("source_fields"), expected)
     empty = F.col("source_text") == ""
