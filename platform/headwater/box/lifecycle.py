@@ -34,6 +34,7 @@ __all__ = ["bring_up", "last_lines", "likely_cause", "switch_project", "take_dow
 
 _PROBE_PAUSE = 0.3
 _STOP_SECONDS = 30.0
+_LAST_SECONDS = 5.0
 _LOG_LINES = 20
 # Shorter waits are not worth a line.
 _PATIENCE_SECONDS = 2.0
@@ -97,10 +98,18 @@ def take_down(box: Box, components: Mapping[str, Component], say: Callable[[str,
             _await_stopped(supervisor, wave)
             say(", ".join(tier), "stopped")
         supervisor.shutdown()
-    left = members(box.profile.home)
+    left = _outlasting(box.profile.home)
     if left:
         say("box", f"ending what they left: {', '.join(sorted(_names(left)))}")
         end(left)
+
+
+def _outlasting(home: Path) -> list[psutil.Process]:
+    """Return the box's processes that do not end by themselves in a while, as the supervisor does."""
+    deadline = time.monotonic() + _LAST_SECONDS
+    while (left := members(home)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
 
 
 def _names(processes: Iterable[psutil.Process]) -> Iterator[str]:
