@@ -70,12 +70,16 @@ class Dagster:
         self.events: list[dict[str, Any]] = GOOD
         self.status = "SUCCESS"
         self.launched: list[dict[str, Any]] = []
+        self.silences = 0
 
     def answer(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the data of one query."""
         if "launchRun" in body["query"]:
             self.launched.append(body["variables"]["params"])
             return {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}}}
+        if self.silences:
+            self.silences -= 1
+            return {"runOrError": {"status": "STARTED"}, "logsForRun": {"message": "server closed the connection"}}
         logs = {"cursor": "c", "hasMore": False, "events": self.events}
         return {"runOrError": {"status": self.status}, "logsForRun": logs}
 
@@ -202,3 +206,13 @@ def test_a_long_step_shows_that_it_goes_on(monkeypatch):
         progress.tell(_event(one))
     now[0] += 25
     assert progress.still() == ""
+
+
+def test_a_dagster_that_is_started_anew_is_waited_for(dagster):
+    """PostgreSQL killed under it, for example: the run goes on meanwhile, so the command does, too."""
+    dagster.silences = 2
+
+    done = run("--all")
+
+    assert done.exit_code == 0, done.exception
+    assert "1,234,567 rows, 2 rejected" in done.output

@@ -6,10 +6,12 @@ import pytest
 from click.testing import CliRunner
 from headwater.box.component import Box
 from headwater.box.lifecycle import switch_project
+from headwater.box.processes import members
 from headwater.box.serving import require_made, require_running
 from headwater.box.supervisor import Supervisor, served_project
 from headwater.cli import headwater
 from headwater.credentials import ensure_credentials
+from headwater.engines.base import unreachable
 from headwater.errors import ComponentError, ConfigError
 from headwater.profile import Profile
 
@@ -91,3 +93,29 @@ def test_down_without_a_box_has_nothing_to_do(profile, monkeypatch):
     done = CliRunner().invoke(headwater, ["down"])
 
     assert (done.exit_code, done.output) == (0, f"There is no box in {profile.home}; there is nothing to stop.\n")
+
+
+def test_a_box_that_lost_its_credentials_is_stopped_all_the_same(profile, supervisor, monkeypatch):
+    """Whether there is a box is not decided by one file of it."""
+    monkeypatch.setenv("HEADWATER_PROJECT", str(profile.project))
+    monkeypatch.setenv("HEADWATER_HOME", str(profile.home))
+    profile.credentials_path.unlink()
+
+    done = CliRunner().invoke(headwater, ["down"])
+
+    assert done.output.endswith("The box is down.\n")
+    assert not supervisor.running()
+    assert members(profile.home) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "is not running; start the box with `headwater up`"),
+        ("error 500: b'java.lang.IllegalStateException: authenticators were not loaded'", "is still starting"),
+        ("502 Bad Gateway", "did not answer: 502 Bad Gateway. See `headwater status`"),
+    ],
+)
+def test_an_engine_that_cannot_be_asked_is_one_sentence(why, said):
+    """Stopped, starting and broken are told apart."""
+    assert said in str(unreachable("Trino", "127.0.0.1:1", why))

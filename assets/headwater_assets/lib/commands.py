@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 from headwater.box.serving import require_running
-from headwater.errors import ConfigError, WriteError
+from headwater.errors import ComponentError, ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
 
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from headwater.table import Table
 
     from headwater_assets.lib.plan import Batch
-    from headwater_assets.lib.webserver import Event
+    from headwater_assets.lib.webserver import Event, RunState
 
 __all__ = ["materialize"]
 
 _LOOK_SECONDS = 0.3
 _STILL_SECONDS = 20.0
+# In which the supervisor has brought back whatever was killed.
+_PATIENCE_SECONDS = 60.0
 
 
 @click.command()
@@ -129,7 +131,7 @@ def _write(dagster: Webserver, runs: Sequence[Batch], *, wait: bool) -> None:
 def _follow(dagster: Webserver, run_id: str, began: float, steps: int) -> None:
     cursor, progress = "", _Progress(steps)
     while True:
-        state = dagster.follow(run_id, cursor)
+        state = _patiently(dagster, run_id, cursor)
         cursor = state.cursor
         for line in filter(None, map(progress.tell, state.events)):
             click.echo(f"{_clock(began)} {line}")
@@ -141,6 +143,18 @@ def _follow(dagster: Webserver, run_id: str, began: float, steps: int) -> None:
     if state.status != "SUCCESS":
         said = " ".join(dict.fromkeys(progress.failures)) or f"Its end was {state.status.lower()}."
         raise WriteError(f"Run {run_id} did not write everything. {said}")
+
+
+def _patiently(dagster: Webserver, run_id: str, cursor: str) -> RunState:
+    """Ask how a run goes; while a part of Dagster is started anew, the run goes on without an answer."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return dagster.follow(run_id, cursor)
+        except ComponentError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)
 
 
 class _Progress:
@@ -159,8 +173,8 @@ class _Progress:
 
     def tell(self, event: Event) -> str:
         table = event.step.replace("__", ".", 1)
-        if event.error:
-            self.failures.append(event.error)
+        if event.kind == "ExecutionStepFailureEvent" or (event.kind == "RunFailureEvent" and not self.failures):
+            self.failures.append(event.error or event.message)
         if event.kind == "MaterializationEvent":
             self._numbers[event.asset] = event
         elif event.kind == "ExecutionStepStartEvent":

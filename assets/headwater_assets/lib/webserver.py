@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LOCATION", "Event", "RunState", "Webserver"]
 
 LOCATION = "headwater"
+_GIST = 300
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
 _SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": "__ASSET_JOB"}
@@ -178,7 +179,7 @@ class Webserver:
             raise ComponentError(f"Dagster has no run {run}: {data['runOrError'].get('message')}")
         logs = data["logsForRun"]
         if "events" not in logs:
-            raise ComponentError(f"Dagster has no events of run {run}: {logs.get('message')}")
+            raise ComponentError(f"Dagster has no events of run {run}: {_gist(str(logs.get('message')))}")
         # The status was read before the events: a run that has ended has all of them, unless there is another page.
         status = "STARTED" if logs["hasMore"] else data["runOrError"]["status"]
         return RunState(status, tuple(_event(event) for event in logs["events"]), logs["cursor"])
@@ -248,4 +249,5 @@ def _innermost(raw: dict[str, Any]) -> str:
 
 
 def _gist(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= _GIST else f"{line[: _GIST - 3]}..."

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from headwater.box.component import Box, Component
     from headwater.box.programs import Program
 
-__all__ = ["bring_up", "last_lines", "likely_cause", "switch_project", "take_down"]
+__all__ = ["bring_up", "end_leftovers", "last_lines", "likely_cause", "switch_project", "take_down"]
 
 _PROBE_PAUSE = 0.3
 _STOP_SECONDS = 30.0
@@ -70,9 +70,6 @@ def bring_up(
     """
     with FileLock(box.profile.home / "up.lock"):
         supervisor = Supervisor(box)
-        if not supervisor.running():
-            # Leftovers of a supervisor that was killed would hold ports and data folders.
-            end(members(box.profile.home))
         supervisor.start(all_programs)
         start = _Start(box, supervisor, say, {name: threading.Event() for name in components})
         with ThreadPoolExecutor(max_workers=len(components)) as pool:
@@ -85,6 +82,13 @@ def bring_up(
 
 class _NotTriedError(ComponentError):
     """A component was not started because one that it needs had failed."""
+
+
+def end_leftovers(box: Box) -> None:
+    """End what a supervisor that was killed has left: it would hold ports and data folders."""
+    with FileLock(box.profile.home / "up.lock"):
+        if not Supervisor(box).running():
+            end(members(box.profile.home))
 
 
 def take_down(box: Box, components: Mapping[str, Component], say: Callable[[str, str], None]) -> None:
@@ -209,7 +213,11 @@ def _await_ready(start: _Start, program: Program, began: float) -> None:
             why = why_not_ready(start.box, program)
             if not why:
                 return
-        if state.state in {"FATAL", "STOPPED"} or time.monotonic() - began > limit:
+        if state.state == "STOPPED":
+            raise ComponentError(
+                f"{program.name} was stopped while it started, as `headwater down` does; run `headwater up` again."
+            )
+        if state.state == "FATAL" or time.monotonic() - began > limit:
             raise _failure(start.box, program.component, f"{program.name}'s probe", program.file_name, why)
         if time.monotonic() - told > 10:  # noqa: PLR2004 - a line every ten seconds shows that it is alive
             told = time.monotonic()

@@ -46,12 +46,14 @@ def up(names: tuple[str, ...]) -> None:
     """Start the box, or some components with all they need, and return when they are ready."""
     from headwater.box.doctor import examine  # noqa: PLC0415
     from headwater.box.fetch import fetch  # noqa: PLC0415
-    from headwater.box.lifecycle import bring_up  # noqa: PLC0415
+    from headwater.box.lifecycle import bring_up, end_leftovers  # noqa: PLC0415
     from headwater.cli.fetch import fetch_settings  # noqa: PLC0415
 
     profile = Profile.load()
     components = all_components()
     wanted = with_needs(components, names or components)
+    if profile.home.exists():
+        end_leftovers(Box(profile))
     bad = [finding for finding in examine(profile) if finding.level != "ok"]
     for finding in bad:
         click.echo(f"{finding.level}: {finding.subject}: {finding.sentence}", err=True)
@@ -71,7 +73,7 @@ def down() -> None:
     from headwater.box.lifecycle import take_down  # noqa: PLC0415
 
     profile = Profile.load()
-    if not profile.credentials_path.exists():
+    if not _is_box(profile):
         click.echo(f"There is no box in {profile.home}; there is nothing to stop.")
         return
     take_down(Box(profile), all_components(), _teller(time.monotonic()))
@@ -154,7 +156,7 @@ def destroy(yes: bool) -> None:  # noqa: FBT001
     from headwater.box.lifecycle import take_down  # noqa: PLC0415
 
     profile = Profile.load()
-    if not profile.credentials_path.exists():
+    if not _is_box(profile):
         raise ConfigError(f"There is no box in {profile.home}; nothing was deleted.")
     if not yes:
         click.confirm(f"Delete the box in {profile.home} with all its tables, runs and dashboards?", abort=True)
@@ -205,6 +207,11 @@ def settings(output: str) -> None:
         for one in SETTINGS
     ]
     click.echo(as_json(rows) if output == "json" else objects_as_table(rows))
+
+
+def _is_box(profile: Profile) -> bool:
+    """Tell whether a box was started here, even when its credentials are gone."""
+    return profile.credentials_path.exists() or served_project(profile.home) is not None
 
 
 def _serve_this_project(profile: Profile, tell: Callable[[str, str], None]) -> None:

@@ -93,6 +93,10 @@ class Engine(ABC):
         return found
 
 
+# Trino's answer to a login before it has read its passwords.
+_STARTING = "authenticators were not loaded"
+
+
 def unreachable(engine: str, address: str, why: object) -> QueryError:
     """Return the error of an engine that cannot be asked.
 
@@ -103,6 +107,8 @@ def unreachable(engine: str, address: str, why: object) -> QueryError:
     """
     if isinstance(why, ConnectionRefusedError) or "Connection refused" in str(why):
         return QueryError(f"{engine} at {address} is not running; start the box with `headwater up`.")
+    if _STARTING in str(why):
+        return QueryError(f"{engine} at {address} is still starting; `headwater status` says when it is ready.")
     return QueryError(f"{engine} at {address} did not answer: {why}. See `headwater status`.")
 
 

@@ -35,6 +35,7 @@ _SESSION_LOST = (
     "UNAVAILABLE",
     "failed to connect",
     "stopped SparkContext",
+    "RESPONSE_ALREADY_RECEIVED",
 )
 
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
@@ -84,16 +85,17 @@ class SparkEngine(Engine):
 
     @contextmanager
     def _session(self, sql: str) -> Iterator[Any]:
-        from pyspark.errors import PySparkException  # noqa: PLC0415 - slow to import
+        from grpc import RpcError  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
+        from pyspark.errors import PySparkException  # noqa: PLC0415
 
         try:
             yield self._connected()
-        except PySparkException as error:
+        except (PySparkException, RpcError) as error:
             if any(mark in str(error) for mark in _SESSION_LOST):
                 self._forget()
                 raise QueryError(
                     f"Spark at {self.host}:{self.port} does not answer or was restarted: {_first_line(str(error))} "
-                    "See `headwater status`, then run it again.",
+                    "Run it again; where that fails, too, `headwater logs spark` says why.",
                 ) from error
             raise QueryError(_sentence(error, sql)) from error
 

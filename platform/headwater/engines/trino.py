@@ -83,7 +83,7 @@ class TrinoEngine(Engine):
         import requests  # noqa: PLC0415 - slow to import
         import trino.dbapi  # noqa: PLC0415
         from trino.auth import BasicAuthentication  # noqa: PLC0415
-        from trino.exceptions import Error, TrinoQueryError  # noqa: PLC0415
+        from trino.exceptions import Error, HttpError, TrinoQueryError  # noqa: PLC0415
 
         session = requests.Session()
         # The box is never behind the machine's web proxy, and no netrc entry is meant for it.
@@ -104,7 +104,7 @@ class TrinoEngine(Engine):
             yield connection.cursor()
         except TrinoQueryError as error:
             raise QueryError(_sentence(error, sql)) from error
-        except (Error, OSError) as error:
+        except (Error, HttpError, OSError) as error:
             raise unreachable("Trino", f"{self.host}:{self.port}", error) from error
         finally:
             session.close()

@@ -142,7 +142,7 @@ class Arrival:
 
     def _store(self, path: Path, prefix: str, fields: int, sha256: str) -> Loaded:
         with path.open("rb") as file:
-            counted = LineCount(file)
+            counted = LineCount(file, path.name)
             stored = self.stack.storage.put(prefix + path.name, counted)
         if stored.sha256 != sha256:
             raise WriteError(f"{self.table} was not loaded: {path.name} changed while it was read. Load it again.")
