@@ -20,6 +20,7 @@ demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo da
 	@$(BIN)/headwater up
 	@$(BIN)/headwater demo-data loans --rows $(ROWS) --years $(YEARS)
 	@$(BIN)/headwater materialize --all --stale
+	@$(BIN)/headwater dashboards push
 	@$(BIN)/headwater tour
 
 ##@ Develop

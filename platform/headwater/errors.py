@@ -9,6 +9,7 @@ HeadwaterError
 ├── QueryError             an engine refused or failed a statement
 ├── StorageError           the object store refused or failed
 ├── MetastoreError         the metastore refused or failed
+├── DashboardError         a dashboard's YAML is wrong, or Superset refused it
 └── WriteError             a write was not published
     ├── CheckFailed        blocking checks failed on the staged rows
     ├── RowsLost           rows in differ from good + rejected
@@ -54,6 +55,10 @@ class StorageError(HeadwaterError):
 
 class MetastoreError(HeadwaterError):
     """The metastore refused or failed a request."""
+
+
+class DashboardError(HeadwaterError):
+    """A dashboard's YAML is wrong, or Superset refused it; Superset is as it was."""
 
 
 class WriteError(HeadwaterError):

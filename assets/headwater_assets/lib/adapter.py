@@ -2,6 +2,7 @@
 
 # No postponed annotations here: Dagster looks at the types of an asset's function while it builds the asset.
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -45,9 +46,14 @@ def assets_of(
 
 
 def definitions_of(project: "Project", profile: "Profile") -> Definitions:
-    """Return everything Dagster serves for a project: assets, sensors, schedules and alerts."""
+    """Return everything Dagster serves for a project: assets, sensors, schedules and alerts.
+
+    Packages above this one add assets, such as dashboards, through the entry point group ``headwater.assets``: a
+    function of the project and the profile that returns asset specs.
+    """
+    added = [spec for point in entry_points(group="headwater.assets") for spec in point.load()(project, profile)]
     return Definitions(
-        assets=assets_of(project.tables, project.sources),
+        assets=[*assets_of(project.tables, project.sources), *added],
         sensors=sensors_of(project, profile),
         schedules=schedules_of(project.tables),
         # The run's own process executes the steps one by one: the engines do the work in parallel.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+
 import click
 
 from headwater.box.component import Box
@@ -29,6 +31,10 @@ def tour() -> None:
     rows = [(one.name, url) for one in programs(all_components().values()) if (url := one.component.url(box, one.role))]
     lines = ["", "Headwater is ready.", ""]
     lines += [f"  {name:<18} {url}" for name, url in rows]
+    links = [link for point in entry_points(group="headwater.links") for link in point.load()(profile)]
+    if links:
+        lines += ["", "Dashboards (log in as Superset's user, see the credentials):", ""]
+        lines += [f"  {title:<28} {url}" for title, url in links]
     lines += ["", f"  credentials        {profile.credentials_path} (shown by `headwater credentials`)", ""]
     lines += ["Three things to try (with .venv/bin on your PATH):", ""]
     lines += [line for command, what in _TRIES for line in (f"  # {what}", f"  {command}", "")]

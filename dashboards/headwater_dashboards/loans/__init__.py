@@ -1,0 +1,1 @@
+"""The default project's dashboards: YAML, read by ``headwater dashboards``."""
