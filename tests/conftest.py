@@ -15,6 +15,7 @@ PROJECT = """\
 [project]
 name = "loans"
 definitions = ["headwater_assets.loans"]
+dashboards = ["headwater_dashboards.loans"]
 """
 
 

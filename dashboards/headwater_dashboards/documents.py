@@ -152,7 +152,7 @@ def load(places: Iterable[Path]) -> Documents:
         DashboardError: A file is no YAML, says something that is not known, or two have one name or uuid; the sentences
             name file and line.
     """
-    found = [_read(kind, file) for place in places for kind in KINDS for file in sorted((place / kind).glob("*.y*ml"))]
+    found = [_read(kind, file) for place in places for kind in KINDS for file in sorted((place / kind).glob("*.yaml"))]
     problems = [problem for one in found for problem in _problems(one)] or list(_twice(found))
     if problems:
         raise DashboardError("\n".join(problems))
@@ -186,8 +186,8 @@ def _read(kind: Kind, file: Path) -> Document:
         lines = dict(_lines(node)) if node is not None else {}
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from the safe loader
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise DashboardError(f"{file}{line}: this is no YAML: {error.problem}.") from error
+        line = min(error.problem_mark.line + 1, len(text.splitlines())) if error.problem_mark else 1
+        raise DashboardError(f"{file}, line {line}: this is no YAML: {error.problem}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DashboardError(f"{file} cannot be read: {error}.") from error
     if not isinstance(data, dict):

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from headwater.errors import ConfigError
@@ -53,10 +54,14 @@ def _files(profile: Profile) -> Iterator[Path]:
     yield profile.project / "headwater.toml"
     try:
         folders = definition_folders(profile)
+        # Packages above this one say where the files of what they add are.
+        added = [folder for point in entry_points(group="headwater.folders") for folder in point.load()(profile)]
     except ConfigError:
         return  # the server says so; a change of the file above starts it anew
     for folder in folders:
         yield from folder.rglob("*.py")
+    for folder in added:
+        yield from folder.rglob("*.yaml")
 
 
 def _changed(path: Path) -> int:

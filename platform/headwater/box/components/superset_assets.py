@@ -9,6 +9,7 @@ pushed is marked with the project's name in ``external_url``; nothing else is ev
 from __future__ import annotations
 
 import json
+import socket
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -119,6 +120,8 @@ def _push(task: Mapping[str, Any]) -> list[dict[str, str]]:
         after = _states(concerned)
         if before == after:
             raise _UnchangedError
+        if _is_gone(import_module("flask").request.environ.get("gunicorn.socket")):
+            raise _RefusedError("Whoever pushed is gone; nothing was changed.")
         changes.extend(_compare(before, after))
 
     try:
@@ -126,6 +129,18 @@ def _push(task: Mapping[str, Any]) -> list[dict[str, str]]:
     except _UnchangedError:
         return []
     return changes
+
+
+def _is_gone(connection: socket.socket | None) -> bool:
+    """Return whether the other side has hung up: a pusher that was killed must not change anything any more."""
+    if connection is None:
+        return False
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _concerned(kind: str, mark: str, wanted: Iterable[Mapping[str, Any]]) -> set[str]:
