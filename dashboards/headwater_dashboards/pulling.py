@@ -43,10 +43,7 @@ def files_of(
     ]
     for kind, state in states:
         pulled.take(kind, state)
-    made = [
-        Document(kind, pulled.file(kind, state["uuid"]), _content(kind, state, pulled, tables))
-        for kind, state in states
-    ]
+    made = [Document(kind, pulled.file(state["uuid"]), _content(kind, state, pulled, tables)) for kind, state in states]
     known = {one.file: one for one in documents.every}
     after = Documents(tuple({**known, **{one.file: one for one in made}}.values()))
     facts = _facts(after, tables)
@@ -89,7 +86,7 @@ class _Pulled:
 
     def take(self, kind: Kind, state: Mapping[str, Any]) -> None:
         uuid = state["uuid"]
-        known = self.documents.numbered(uuid)
+        known = self.known(kind, state)
         if known is not None:
             self._files[uuid] = known.file
             return
@@ -100,7 +97,16 @@ class _Pulled:
         numbers = (stem if number == 1 else f"{stem}_{number}" for number in range(1, 1000))
         self._files[uuid] = self.folder / kind / f"{next(one for one in numbers if (kind, one) not in taken)}.yaml"
 
-    def file(self, _kind: Kind, uuid: str) -> Path:
+    def known(self, kind: Kind, state: Mapping[str, Any]) -> Document | None:
+        """Return the file that is there; a table's dataset is the same whatever its uuid, as Superset takes one only."""
+        found = self.documents.numbered(state["uuid"])
+        if found is None and kind == "datasets":
+            name = f"{state['schema']}.{state['table']}"
+            return next((one for one in self.documents.of(kind) if one.data["table"] == name), None)
+        return found
+
+    def file(self, uuid: str) -> Path:
+        """Return the file of a uuid that was taken."""
         return self._files[uuid]
 
     def name(self, kind: Kind, uuid: str) -> str:
@@ -130,12 +136,13 @@ def _in_order(new: Any, old: Any) -> Any:
 
 def _content(kind: Kind, state: Mapping[str, Any], pulled: _Pulled, tables: TableReader) -> Mapping[str, Any]:
     if kind == "datasets":
-        return _dataset(state, tables)
+        known = pulled.known(kind, state)
+        return _dataset({**state, "uuid": known.uuid if known else state["uuid"]}, tables)
     if kind == "charts":
         if "dataset" not in state:
             raise DashboardError(f"The chart {state['title']!r} has no dataset any more; remove it in Superset.")
         return chart_file(state, pulled.name("datasets", state["dataset"]))
-    file = pulled.file(kind, state["uuid"])
+    file = pulled.file(state["uuid"])
     return dashboard_file(state, file.stem, pulled.name, pulled.kept(state["uuid"]))
 
 

@@ -43,7 +43,7 @@ def validate(documents: Documents, tables: TableReader) -> Mapping[str, TableFac
         problems += _chart_problems(one, documents, found)
     for one in documents.of("dashboards"):
         problems += _dashboard_problems(one, documents, found)
-    problems += _slugs_twice(documents)
+    problems += [*_tables_twice(documents), *_slugs_twice(documents)]
     if problems:
         raise DashboardError("\n".join(problems))
     return found
@@ -165,6 +165,13 @@ def _filter_problems(
     facts = tables.get(str(dataset.data["table"]))
     if facts is not None and "column" in held and held["column"] not in _columns(dataset, facts):
         yield f"{one.at(*place, 'column')}: {_unknown('column', held['column'], facts.name, _columns(dataset, facts))}"
+
+
+def _tables_twice(documents: Documents) -> Iterator[str]:
+    seen: dict[str, Document] = {}
+    for one in documents.of("datasets"):
+        if (other := seen.setdefault(str(one.data["table"]), one)) is not one:
+            yield f"{one.at('table')}: {other.file} is of the same table, and Superset takes one; use that."
 
 
 def _slugs_twice(documents: Documents) -> Iterator[str]:

@@ -147,23 +147,62 @@ def test_what_left_the_yaml_leaves_superset_and_nothing_else(project):
     assert "removed  dataset    loan_vintage" in _push(project).stdout
 
 
-def test_a_dataset_of_a_users_own_is_not_taken_over(project):
-    """Superset's own import would overwrite it, because it lies on the same table."""
+def test_a_dataset_of_a_users_own_is_shared_and_not_taken_over(project):
+    """Superset takes one dataset per table, and its own import would overwrite the user's."""
     api = project.api
     shutil.rmtree(project.folder)
     _push(project)
     database = api("GET", "/database/")["result"][0]["id"]
     table = {"database": database, "schema": "curated", "table_name": "loan_state"}
     own = api("POST", "/dataset/", json=table)["id"]
-    before = api("GET", f"/dataset/{own}")["result"]
+    mine = [{"metric_name": "mine", "expression": "max(loans)"}, {"metric_name": "count", "expression": "count(*)"}]
+    api("PUT", f"/dataset/{own}", json={"metrics": mine})
+    uuid = api("GET", f"/dataset/{own}")["result"]["uuid"]
     shutil.copytree(str(files("headwater_dashboards") / "loans"), project.folder)
 
     _push(project)
 
-    after = api("GET", f"/dataset/{own}")["result"]
-    assert [one["metric_name"] for one in after["metrics"]] == [one["metric_name"] for one in before["metrics"]]
-    assert (after["uuid"], after["changed_on"]) == (before["uuid"], before["changed_on"])
+    held = api("GET", f"/dataset/{own}")["result"]
+    assert held["uuid"] == uuid
+    assert {"mine", "count", "loans_made"} <= {one["metric_name"] for one in held["metrics"]}
+    assert _push(project).stdout.startswith("Nothing changed.")
+    with superset_page(project.profile) as page:
+        drawn = look_at(page, dashboard_url(project.profile, "loan-portfolio"), 10, PICTURES / "shared.png")
+    assert [one for one in drawn if one.trouble] == []
+
+    shutil.rmtree(project.folder)
+    _push(project)
+
+    left = [one["metric_name"] for one in api("GET", f"/dataset/{own}")["result"]["metrics"]]
+    assert {"mine", "count"} <= set(left)
     api("DELETE", f"/dataset/{own}")
+
+
+def test_two_projects_share_a_table_without_breaking_each_other(project, tmp_path):
+    """Each pushes and removes its own metrics of the one dataset."""
+    other = tmp_path / "other"
+    shutil.copytree(project.folder / "datasets", other / "dashboards" / "datasets")
+    file = other / "dashboards" / "datasets" / "loan_state.yaml"
+    for each in (other / "dashboards" / "datasets").iterdir():
+        if each != file:
+            each.unlink()
+    _rewrite(file, uuid="11111111-2222-4333-8444-555555555555", metrics={"theirs": {"sql": "min(loans)"}})
+    (other / "headwater.toml").write_text('[project]\nname = "other"\ndefinitions = ["headwater_assets.loans"]\n')
+    theirs = type(project.profile).load({**project.profile.environment(), "HEADWATER_PROJECT": str(other)})
+
+    def metrics():
+        held = project.api("GET", f"/dataset/{project.api.every('dataset')['loan_state']['id']}")["result"]
+        return {one["metric_name"] for one in held["metrics"]}
+
+    headwater(theirs, "dashboards", "push")
+    assert {"theirs", "loans_made"} <= metrics()
+    assert _push(project).stdout.startswith("Nothing changed.")
+    _rewrite(file, metrics={"loans_made": {"sql": "min(loans)"}})
+    assert "has another 'loans_made'" in headwater(theirs, "dashboards", "push", check=False).stderr
+    assert {"theirs", "loans_made"} <= metrics()
+    _rewrite(file, metrics={})
+    headwater(theirs, "dashboards", "push")
+    assert "theirs" not in metrics()
 
 
 def test_an_unknown_column_stops_the_push(project):

@@ -114,6 +114,13 @@ def test_two_files_with_one_uuid_or_slug_are_refused(written):
     assert "has the same slug" in _problem(written)
 
 
+def test_two_datasets_of_one_table_are_refused(written):
+    """Superset takes one per table."""
+    written.put("datasets", "twin", table="raw.trips")
+
+    assert "is of the same table" in _problem(written)
+
+
 def test_a_dashboard_without_charts_is_refused(written):
     """Superset's importer could not take it."""
     written.put("dashboards", "empty", title="Empty", layout=[{"header": "Nothing"}])

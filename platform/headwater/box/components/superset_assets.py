@@ -111,10 +111,12 @@ def _push(task: Mapping[str, Any]) -> list[dict[str, str]]:
         session.execute(import_module("sqlalchemy").text(_LOCK))
         mark = _MARK + task["project"]
         concerned = {kind: _concerned(kind, mark, task[kind]) for kind in _KINDS}
+        concerned["datasets"] |= {str(held.uuid) for one in task["datasets"] if (held := _holder(one)) is not None}
         before = _states(concerned)
+        _remove(task, mark, ["dashboards"])  # another one may get its address
         _refuse_taken_slugs(task["dashboards"])
         _write(task, mark)
-        _remove(task, mark)
+        _remove(task, mark, reversed(_KINDS))
         session.flush()
         session.expire_all()
         after = _states(concerned)
@@ -148,9 +150,10 @@ def _concerned(kind: str, mark: str, wanted: Iterable[Mapping[str, Any]]) -> set
     return {str(one.uuid) for one in marked} | {one["uuid"] for one in wanted}
 
 
-def _states(uuids: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], tuple[str | None, dict[str, Any]]]:
+def _states(uuids: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], tuple[object, dict[str, Any]]]:
+    """Return what there is, with whose it is."""
     return {
-        (kind, uuid): (model.external_url, _state(kind, model))
+        (kind, uuid): ((model.external_url, _child_marks(kind, model)), _state(kind, model))
         for kind in _KINDS
         for uuid in uuids[kind]
         if (model := _find(kind, uuid)) is not None
@@ -176,10 +179,24 @@ def _refuse_taken_slugs(dashboards: Iterable[Mapping[str, Any]]) -> None:
             )
 
 
+def _child_marks(kind: str, model: Any) -> list[str]:
+    if kind != "datasets":
+        return []
+    return sorted(f"{one} {_child_mark(one)}" for one in (*model.columns, *model.metrics))
+
+
+def _child_mark(one: Any) -> str:
+    return str(json.loads(one.extra or "{}").get("headwater", ""))
+
+
 def _write(task: Mapping[str, Any], mark: str) -> None:
-    for one in task["datasets"]:
-        _write_dataset(one, mark)
+    uuids = {one["uuid"]: _write_dataset(one, mark) for one in task["datasets"]}
     _session().flush()
+    for one in task["charts"]:
+        one["dataset"] = uuids[one["dataset"]]
+    for target in (target for one in task["dashboards"] for held in one["filters"] for target in held["targets"]):
+        if "datasetUuid" in target:
+            target["datasetUuid"] = uuids[target["datasetUuid"]]
     config = {"metadata.yaml": {"version": "1.0.0", "type": "assets"}}
     config |= {f"charts/{one['uuid']}.yaml": _chart_config(one, mark) for one in task["charts"]}
     config |= {f"dashboards/{one['uuid']}.yaml": _dashboard_config(one, mark) for one in task["dashboards"]}
@@ -188,36 +205,82 @@ def _write(task: Mapping[str, Any], mark: str) -> None:
     command({name: json.dumps(one) for name, one in config.items()}, sparse=True).run()
 
 
-def _write_dataset(wanted: Mapping[str, Any], mark: str) -> None:
-    # Not by Superset's importer: it takes a user's dataset of the same table for this one and overwrites it.
-    models, user = import_module("superset.connectors.sqla.models"), import_module("superset.utils.core").get_user()
-    database = _session().query(import_module("superset.models.core").Database)
-    lake = database.filter_by(uuid=UUID(wanted["database"])).one()
-    named = {"schema": wanted["schema"], "table_name": wanted["table"]}
-    model = _find("datasets", wanted["uuid"])
+def _holder(wanted: Mapping[str, Any]) -> Any:
+    """Return the dataset of the wanted one's table, whoever made it; Superset takes one per table."""
+    found = _find("datasets", wanted["uuid"])
+    if found is not None:
+        return found
+    models = _session().query(_model("datasets")).filter_by(schema=wanted["schema"], table_name=wanted["table"])
+    return next((one for one in models if str(one.database.uuid) == wanted["database"] and not one.sql), None)
+
+
+def _write_dataset(wanted: Mapping[str, Any], mark: str) -> str:
+    """Write one dataset and return its uuid.
+
+    Superset's importer would overwrite a user's dataset of the same table. Here it is shared: it gets what it lacks and
+    keeps all that it has, as another project's does.
+    """
+    models, model = import_module("superset.connectors.sqla.models"), _holder(wanted)
     if model is None:
-        model = models.SqlaTable(uuid=UUID(wanted["uuid"]), database=lake, owners=[user] if user else [], **named)
-        _session().add(model)
-        _session().flush()
-    for attribute, value in {**named, "sql": None}.items():
-        setattr(model, attribute, value)
-    model.main_dttm_col, model.description = wanted.get("time"), wanted.get("description")
-    model.external_url = mark
-    model.columns = _children(model.columns, models.TableColumn, "column_name", _COLUMN, wanted.get("columns", {}))
-    model.metrics = _children(model.metrics, models.SqlMetric, "metric_name", _METRIC, wanted.get("metrics", {}))
+        model = _new_dataset(models.SqlaTable, wanted, mark)
+    own = model.external_url == mark or str(model.uuid) == wanted["uuid"]
+    if own:
+        named = {"uuid": UUID(wanted["uuid"]), "schema": wanted["schema"], "table_name": wanted["table"], "sql": None}
+        told = {"main_dttm_col": wanted.get("time"), "description": wanted.get("description"), "external_url": mark}
+        for attribute, value in {**named, **told}.items():
+            setattr(model, attribute, value)
+    children = _Children(wanted["table"], mark, own=own)
+    columns, metrics = wanted.get("columns", {}), wanted.get("metrics", {})
+    model.columns = children.of(model.columns, models.TableColumn, "column_name", _COLUMN, columns)
+    model.metrics = children.of(model.metrics, models.SqlMetric, "metric_name", _METRIC, metrics)
+    return str(model.uuid)
 
 
-def _children(
-    existing: Iterable[Any], model: Any, key: str, fields: Mapping[str, str], wanted: Mapping[str, Mapping[str, Any]]
-) -> list[Any]:
-    known = {getattr(one, key): one for one in existing}
-    found = []
-    for name, facts in wanted.items():
-        one = known.get(name) or model(**{key: name})
+def _new_dataset(model: Any, wanted: Mapping[str, Any], mark: str) -> Any:
+    user = import_module("superset.utils.core").get_user()
+    database = _session().query(import_module("superset.models.core").Database)
+    made = model(
+        uuid=UUID(wanted["uuid"]),
+        database=database.filter_by(uuid=UUID(wanted["database"])).one(),
+        schema=wanted["schema"],
+        table_name=wanted["table"],
+        external_url=mark,
+        owners=[user] if user else [],
+    )
+    _session().add(made)
+    _session().flush()
+    return made
+
+
+class _Children:
+    """Writes the columns and metrics of one dataset; what this project did not push stays."""
+
+    def __init__(self, table: str, mark: str, *, own: bool) -> None:
+        self._table, self._mark, self._own = table, mark, own
+
+    def of(
+        self, existing: Iterable[Any], model: Any, key: str, fields: Mapping[str, str], wanted: Mapping[str, Any]
+    ) -> list[Any]:
+        """Return what the dataset shall have."""
+        known = {getattr(one, key): one for one in existing}
+        found = []
+        for name, facts in wanted.items():
+            one = known.pop(name, None)
+            if one is None or self._own or _child_mark(one) == self._mark:
+                one = one or model(**{key: name})
+                self._write(one, fields, facts)
+            elif (one.expression or None) != facts.get("sql"):
+                raise _RefusedError(
+                    f"Superset's dataset of {self._table}, which this project did not make, has another {name!r}; "
+                    "rename one of the two."
+                )
+            found.append(one)
+        return found + [one for one in known.values() if _child_mark(one) != self._mark]
+
+    def _write(self, one: Any, fields: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         for field, attribute in fields.items():
             setattr(one, attribute, facts.get(field, False if field == "time" else None))
-        found.append(one)
-    return found
+        one.extra = json.dumps({**json.loads(one.extra or "{}"), "headwater": self._mark})
 
 
 def _chart_config(one: Mapping[str, Any], mark: str) -> dict[str, Any]:
@@ -257,10 +320,10 @@ def _described(one: Mapping[str, Any], mark: str) -> dict[str, Any]:
     return {**told, "uuid": one["uuid"], "version": "1.0.0", "external_url": mark}
 
 
-def _remove(task: Mapping[str, Any], mark: str) -> None:
+def _remove(task: Mapping[str, Any], mark: str, kinds: Iterable[str]) -> None:
     """Delete what was pushed before and is declared no more, unless something of a user's own needs it."""
     session = _session()
-    for kind in reversed(_KINDS):
+    for kind in kinds:
         kept = {one["uuid"] for one in task[kind]}
         for model in session.query(_model(kind)).filter_by(external_url=mark).all():
             if str(model.uuid) not in kept and not _needed(kind, model):
