@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import uuid
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO
 
-from headwater_dashboards.forms import COUNT
+from headwater_dashboards.forms import COUNT, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,28 +44,41 @@ def draft_of(seen: Survey, documents: Documents, folder: Path) -> Mapping[Path, 
     name = seen.table.name.replace(".", "_")
     known = next((one for one in documents.of("datasets") if one.data["table"] == seen.table.name), None)
     dataset = known.name if known else name
-    rows = [row for row in (_numbers(seen), _over_time(seen), _kinds(seen), _spreads(seen), _rows(seen)) if row]
+    parts = (_numbers(seen), _over_time(seen), _kinds(seen), _spreads(seen), _rows(seen))
+    rows = _named(name, [row for row in parts if row])
     files: dict[Path, Mapping[str, Any]] = {}
     if known is None:
         files[folder / "datasets" / f"{name}.yaml"] = {"uuid": _uuid("dataset", name), "table": seen.table.name}
     for chart, data in (each for row in rows for each in row):
-        told = {"uuid": _uuid("chart", f"{name}/{chart}"), "title": data["title"], "dataset": dataset}
-        files[folder / "charts" / f"{name}_{chart}.yaml"] = {**told, "kind": data["kind"], "params": data["params"]}
+        told = {"uuid": _uuid("chart", chart), "title": data["title"], "dataset": dataset}
+        files[folder / "charts" / f"{chart}.yaml"] = {**told, "kind": data["kind"], "params": data["params"]}
     files[folder / "dashboards" / f"{name}.yaml"] = {
         "uuid": _uuid("dashboard", name),
         "title": _words(seen.table.name.partition(".")[2]).capitalize(),
         **({"description": seen.table.doc} if seen.table.doc else {}),
-        "layout": [{"row": _row(name, row)} for row in rows],
+        "layout": [{"row": _row(row)} for row in rows],
     }
     return files
 
 
-def _row(name: str, charts: Sequence[Chart]) -> list[dict[str, Any]]:
+def _named(table: str, rows: Sequence[Sequence[Chart]]) -> list[list[Chart]]:
+    """Return the charts with names that files can have, each its own; a column may be called anything."""
+    taken: set[str] = set()
+    found: list[list[Chart]] = []
+    for row in rows:
+        found.append([])
+        for chart, data in row:
+            stem = f"{table}_{stem_of(chart)}"
+            name = next(one for one in chain([stem], (f"{stem}_{number}" for number in count(2))) if one not in taken)
+            taken.add(name)
+            found[-1].append((name, data))
+    return found
+
+
+def _row(charts: Sequence[Chart]) -> list[dict[str, Any]]:
     tall = {"big_number_total": 20, "table": 60}
     width = _WIDTHS[len(charts)]
-    return [
-        {"chart": f"{name}_{chart}", "width": width, "height": tall.get(data["kind"], 46)} for chart, data in charts
-    ]
+    return [{"chart": chart, "width": width, "height": tall.get(data["kind"], 46)} for chart, data in charts]
 
 
 def _numbers(seen: Survey) -> list[Chart]:

@@ -98,7 +98,7 @@ class _Pulled:
         self._files[uuid] = self.folder / kind / f"{next(one for one in numbers if (kind, one) not in taken)}.yaml"
 
     def known(self, kind: Kind, state: Mapping[str, Any]) -> Document | None:
-        """Return the file that is there; a table's dataset is the same whatever its uuid, as Superset takes one only."""
+        """Return the file that is there; a table has one dataset, whatever its uuid."""
         found = self.documents.numbered(state["uuid"])
         if found is None and kind == "datasets":
             name = f"{state['schema']}.{state['table']}"

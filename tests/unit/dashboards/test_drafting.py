@@ -90,6 +90,18 @@ def test_a_table_is_shown_over_time_by_kind_and_by_spread():
     assert "place" not in charts["raw_any_sample"]["params"]["all_columns"]
 
 
+def test_columns_may_be_called_anything(tmp_path):
+    """A file's name is made of what a file's name can hold, and no chart replaces another."""
+    seen = _survey(*(_column(name, "VARCHAR") for name in ("a/b", "a b", "größe (cm)", "../../x", "select")))
+
+    write_files(draft_of(seen, Documents(()), tmp_path))
+
+    documents = load([tmp_path])
+    assert len(documents.of("charts")) == 6
+    assert validate(documents, lambda _: seen.table)
+    assert {file.parent.parent for file in tmp_path.rglob("*.yaml")} == {tmp_path}
+
+
 def test_without_a_time_a_year_is_counted():
     """A table without dates often has years."""
     seen = _survey(_column("year", "INTEGER", low=2019, high=2021, distinct=3))
