@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from headwater.box.serving import require_running
 from headwater.errors import DashboardError
 from headwater.profile import Profile
 from headwater.project import load_project
@@ -34,7 +35,7 @@ def push() -> None:
     from headwater_dashboards.forms import slug_of, task_of  # noqa: PLC0415
     from headwater_dashboards.validation import validate  # noqa: PLC0415
 
-    profile = Profile.load()
+    profile = _running()
     documents = load(folders(profile))
     project = load_project(profile)
     facts = validate(documents, _tables(profile, project))
@@ -53,7 +54,7 @@ def pull(dashboard: str) -> None:
     """Write a dashboard edited in Superset back as YAML; DASHBOARD is its slug, title or number."""
     from headwater_dashboards.pulling import files_of, write_files  # noqa: PLC0415
 
-    profile = Profile.load()
+    profile = _running()
     documents = load(folders(profile))
     found = Superset(profile).dashboard(dashboard)
     files = files_of(found, documents, _tables(profile, load_project(profile)), own_folder(profile))
@@ -73,7 +74,7 @@ def draft(table: str, *, force: bool) -> None:
     from headwater_dashboards.pulling import write_files  # noqa: PLC0415
     from headwater_dashboards.surveying import survey  # noqa: PLC0415
 
-    profile = Profile.load()
+    profile = _running()
     documents = load(folders(profile))
     facts = _tables(profile, load_project(profile))(table)
     if facts is None:
@@ -97,6 +98,12 @@ def links(profile: Profile) -> list[tuple[str, str]]:
     except DashboardError:
         documents = Documents(())
     return [(str(one.data["title"]), dashboard_url(profile, slug_of(one))) for one in documents.of("dashboards")]
+
+
+def _running() -> Profile:
+    profile = Profile.load()
+    require_running(profile)
+    return profile
 
 
 def _tables(profile: Profile, project: Project) -> TableReader:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,11 +71,22 @@ def project(loans, tmp_path):
     """A project of the test's own with the default project's dashboards, pushed."""
     shutil.copytree(str(files("headwater_dashboards") / "loans"), tmp_path / "dashboards", dirs_exist_ok=True)
     (tmp_path / "headwater.toml").write_text('[project]\nname = "loans"\ndefinitions = ["headwater_assets.loans"]\n')
-    profile = type(loans).load(
-        {**loans.environment(), "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_HOME": str(loans.home)}
-    )
-    headwater(profile, "dashboards", "push")
-    return SimpleNamespace(profile=profile, folder=tmp_path / "dashboards", api=Api(profile))
+    profile = type(loans).load({**loans.environment(), "HEADWATER_PROJECT": str(tmp_path)})
+    with _served(profile):
+        headwater(profile, "dashboards", "push")
+        yield SimpleNamespace(profile=profile, folder=tmp_path / "dashboards", api=Api(profile))
+
+
+@contextmanager
+def _served(profile):
+    """Have the box serve a project for a while; `headwater up` would start Dagster anew, which no dashboard needs."""
+    file = profile.home / "run" / "project"
+    before = file.read_text()
+    file.write_text(str(profile.project))
+    try:
+        yield
+    finally:
+        file.write_text(before)
 
 
 def _push(project, *, check=True):
@@ -194,14 +206,17 @@ def test_two_projects_share_a_table_without_breaking_each_other(project, tmp_pat
         held = project.api("GET", f"/dataset/{project.api.every('dataset')['loan_state']['id']}")["result"]
         return {one["metric_name"] for one in held["metrics"]}
 
-    headwater(theirs, "dashboards", "push")
+    with _served(theirs):
+        headwater(theirs, "dashboards", "push")
     assert {"theirs", "loans_made"} <= metrics()
     assert _push(project).stdout.startswith("Nothing changed.")
     _rewrite(file, metrics={"loans_made": {"sql": "min(loans)"}})
-    assert "has another 'loans_made'" in headwater(theirs, "dashboards", "push", check=False).stderr
+    with _served(theirs):
+        assert "has another 'loans_made'" in headwater(theirs, "dashboards", "push", check=False).stderr
     assert {"theirs", "loans_made"} <= metrics()
     _rewrite(file, metrics={})
-    headwater(theirs, "dashboards", "push")
+    with _served(theirs):
+        headwater(theirs, "dashboards", "push")
     assert "theirs" not in metrics()
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 
 import pytest
+from command_line import headwater
 from dagster import AssetKey
-from headwater.box.credentials import ensure_credentials
+from headwater.credentials import ensure_credentials
 from headwater.errors import DashboardError
 from headwater.profile import Profile
 from headwater.project import load_project
@@ -70,3 +71,7 @@ def test_a_push_to_a_stopped_box_is_one_sentence(tmp_path):
     with pytest.raises(DashboardError, match=rf"Superset at 127.0.0.1:{free} does not answer; start the box") as caught:
         Superset(profile).push({})
     assert "\n" not in str(caught.value)
+    for command in (["push"], ["pull", "loan-portfolio"], ["draft", "curated.loan_state"]):
+        done = headwater(profile, "dashboards", *command, check=False)
+        assert done.returncode == 1
+        assert done.stderr == f"error: The box in {profile.home} is stopped; start it with `headwater up`.\n"
