@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import Command, Component, Hint
-from headwater.box.components import superset_assets, superset_setup
+from headwater.box.components import superset_api, superset_setup
 from headwater.box.components.databases import connect, database_url, ensure_database
 from headwater.box.components.java import FRUGAL_ENV
 from headwater.box.components.tls import ca_path
@@ -83,10 +83,11 @@ STATS_LOGGER_INTERVAL = 0
 
 def FLASK_APP_MUTATOR(app):
     """Add the endpoint that `headwater dashboards` uses."""
+    import sys
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location("headwater_assets_api", {assets_api!r})
-    module = module_from_spec(spec)
+    spec = spec_from_file_location("headwater_superset_api", {api!r})
+    module = sys.modules[spec.name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     module.install(app)
 '''
@@ -208,7 +209,7 @@ def _config(profile: Profile) -> str:
         database=database_url(profile, "superset-db", "postgresql+psycopg2"),
         # Cookies are not told apart by port: two boxes on one machine would log each other out.
         cookie=f"superset-{profile.port('superset')}",
-        assets_api=superset_assets.__file__,
+        api=superset_api.__file__,
     )
 
 
