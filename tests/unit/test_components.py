@@ -396,3 +396,25 @@ def test_the_setup_script_needs_no_headwater():
     done = subprocess.run([sys.executable, "-P", "-c", code, superset.superset_setup.__file__], check=False)
 
     assert done.returncode == 0
+
+
+def test_the_api_that_superset_gets_loads_without_headwater(box):
+    """The configuration imports it in Superset's own Python, which has neither Headwater nor our libraries."""
+    COMPONENTS["superset"].command(box, "")
+    code = (
+        "import sys, types; found = {}; exec(open(sys.argv[1]).read(), found); added = []; "
+        "held = types.SimpleNamespace(add_api=added.append); "
+        "sys.modules['superset.extensions'] = types.SimpleNamespace(appbuilder=held); "
+        "sys.modules['flask'] = types.SimpleNamespace(request=None); "
+        "wrap = lambda *a, **k: lambda f: f; "
+        "sys.modules['flask_appbuilder.api'] = types.SimpleNamespace(expose=wrap); "
+        "sys.modules['flask_appbuilder.security.decorators'] = types.SimpleNamespace(protect=wrap); "
+        "sys.modules['superset.views.base_api'] = types.SimpleNamespace(BaseSupersetApi=object); "
+        "found['FLASK_APP_MUTATOR'](None); api, = added; "
+        "assert api.allow_browser_login is False and api.push.__name__ == 'push', api; "
+        "assert not [name for name in sys.modules if name.partition('.')[0] == 'headwater']"
+    )
+    config = str(box.conf("superset") / "superset_config.py")
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, config], check=False, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
