@@ -167,7 +167,7 @@ def dashboard_file(
     made = {
         "uuid": state["uuid"],
         "title": state["title"],
-        "slug": slug if slug != _slug(name) else None,
+        "slug": slug if slug != _slug(name) or "slug" in kept else None,
         **{key: state.get(key) for key in _COMMON},
         "owner": kept.get("owner"),
         "css": state.get("css"),

@@ -129,7 +129,7 @@ def _in_order(new: Any, old: Any) -> Any:
         names = [*(name for name in before if name in new), *(name for name in new if name not in before)]
         return {name: _in_order(new[name], before.get(name)) for name in names}
     if isinstance(new, list):
-        others = old if isinstance(old, list) and len(old) == len(new) else [None] * len(new)
+        others = [*(old if isinstance(old, list) else []), *([None] * len(new))][: len(new)]
         return [_in_order(one, other) for one, other in zip(new, others, strict=True)]
     return new
 

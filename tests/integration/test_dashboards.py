@@ -280,8 +280,10 @@ def test_a_browsers_own_save_comes_back_too(project):
     with superset_page(project.profile) as page:
         page.goto(dashboard_url(project.profile, "loan-delinquency"))
         page.get_by_text("Edit dashboard").click()
-        title = page.locator('[data-test="editable-title-input"], .dynamic-title-input, input[aria-label*="title" i]')
-        title.first.fill("Delinquency, edited")
+        page.locator('[data-test="editable-title-input"]').click()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type("Delinquency, edited")
+        page.keyboard.press("Enter")
         page.locator('[data-test="header-save-button"]').click()
         page.get_by_text("Edit dashboard").wait_for()
 

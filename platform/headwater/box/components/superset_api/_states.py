@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -119,9 +118,9 @@ def _dashboard_state(model: Any) -> dict[str, Any]:
 def _position(model: Any, uuids: Mapping[int, str]) -> dict[str, Any]:
     position = json.loads(model.position_json or "{}")
     placed = {part["meta"].get("chartId") for part in position.values() if _is_chart(part)}
-    loose = [one for one in model.slices if one.id not in placed]
-    if loose:  # charts that the browser shows below the others, because nobody has placed them yet
-        position = import_module("superset.commands.dashboard.export").append_charts(position, loose)
+    loose = sorted((one for one in model.slices if one.id not in placed), key=lambda one: int(one.id))
+    if loose:
+        _place(position, loose)
     found = {}
     for name, part in position.items():
         if not isinstance(part, dict) or name == "HEADER_ID":
@@ -131,6 +130,24 @@ def _position(model: Any, uuids: Mapping[int, str]) -> dict[str, Any]:
             meta["uuid"] = uuids.get(part["meta"].get("chartId"), meta.get("uuid"))
         found[name] = {"type": part["type"], "id": name, "children": part.get("children", []), "meta": meta}
     return found
+
+
+def _place(position: dict[str, Any], charts: list[Any]) -> None:
+    """Put charts that nobody has placed yet into a row below the others, where the browser shows them.
+
+    Superset's own export does so too, but with ids that are others every time.
+    """
+    root = position.setdefault("ROOT_ID", {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]})
+    position.setdefault("GRID_ID", {"type": "GRID", "id": "GRID_ID", "children": []})
+    below = "GRID_ID" if "GRID_ID" in root["children"] else position[root["children"][0]]["children"][0]
+    row = f"ROW-{charts[0].uuid}"
+    names = {f"CHART-{one.uuid}": one for one in charts}
+    position[below]["children"].append(row)
+    settings = {"background": "BACKGROUND_TRANSPARENT"}
+    position[row] = {"type": "ROW", "id": row, "children": list(names), "meta": settings}
+    for name, one in names.items():
+        meta = {"chartId": one.id, "width": 4, "height": 50}
+        position[name] = {"type": "CHART", "id": name, "children": [], "meta": meta}
 
 
 def _is_chart(part: Any) -> bool:
