@@ -12,7 +12,7 @@ from ._models import COLUMN, METRIC, RefusedError, child_mark, find, model_of, s
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["holder_of", "write"]
+__all__ = ["holder_of", "plain_sql", "write"]
 
 
 def write(task: Mapping[str, Any], mark: str) -> None:
@@ -83,6 +83,16 @@ def _new_dataset(model: Any, wanted: Mapping[str, Any], mark: str) -> Any:
     return made
 
 
+def plain_sql(sql: str | None) -> str:
+    """Return an expression without what makes no difference, as Superset writes COUNT(*) where others write count( * ).
+
+    >>> plain_sql("COUNT( * )"), plain_sql("Max(name = 'A b')")
+    ('count(*)', "max(name='A b')")
+    """
+    parts = (sql or "").split("'")  # every second one is a literal
+    return "'".join(part if index % 2 else "".join(part.split()).lower() for index, part in enumerate(parts))
+
+
 class _Children:
     """Writes the columns and metrics of one dataset; what this project did not push stays."""
 
@@ -100,7 +110,7 @@ class _Children:
             if one is None or self._own or child_mark(one) == self._mark:
                 one = one or model(**{key: name})
                 self._write(one, fields, facts)
-            elif (one.expression or None) != facts.get("sql"):
+            elif plain_sql(one.expression) != plain_sql(facts.get("sql")):
                 raise RefusedError(
                     f"Superset's dataset of {self._table}, which this project did not make, has another {name!r}; "
                     "rename one of the two."
