@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headwater import checks, errors
     from headwater.errors import DefinitionError, HeadwaterError
+    from headwater.files import export, ingest
     from headwater.sql import query
     from headwater.table import Column, DelimitedFiles, Partitioning, Table, TableName
 
@@ -28,6 +29,8 @@ __all__ = [
     "TableName",
     "checks",
     "errors",
+    "export",
+    "ingest",
     "query",
 ]
 
@@ -42,6 +45,8 @@ _HOMES = {
     "TableName": "headwater.table",
     "checks": "headwater.checks",
     "errors": "headwater.errors",
+    "export": "headwater.files",
+    "ingest": "headwater.files",
     "query": "headwater.sql",
 }
 

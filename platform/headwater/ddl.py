@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT_VERSION",
+    "REJECTS",
     "HiveColumn",
     "HiveStorage",
     "create_table",
@@ -37,7 +38,7 @@ __all__ = [
 
 FORMAT_VERSION = 2
 
-_REJECTS = (
+REJECTS = (
     Column("source_file", "string", "Name of the file that the line came from."),
     Column("source_line", "long", "The line's number in that file, from 1."),
     Column("reject_reason", "string", "Why the line was not taken over."),
@@ -60,7 +61,7 @@ def iceberg_schema(table: Table) -> Schema:
 def rejects_columns(table: Table) -> tuple[Column, ...]:
     """Return the columns of a table's rejected rows: where each came from, why, its text, and the partition column."""
     cut = table.partitioning
-    return _REJECTS if cut is None else (*_REJECTS, Column(cut.column, cut.type, "The partition that was written."))
+    return REJECTS if cut is None else (*REJECTS, Column(cut.column, cut.type, "The partition that was written."))
 
 
 def rejects_schema(table: Table) -> Schema:

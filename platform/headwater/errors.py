@@ -6,6 +6,7 @@ HeadwaterError
 ├── ComponentError         a component did not start, migrate or answer
 ├── DefinitionError        a table's definition is wrong (found at import)
 │   └── EvolutionError     a changed definition cannot be applied to the existing table
+├── InputError             files or rows given to ingest are not usable
 ├── QueryError             an engine refused or failed a statement
 ├── StorageError           the object store refused or failed
 ├── MetastoreError         the metastore refused or failed
@@ -43,6 +44,10 @@ class DefinitionError(HeadwaterError):
 
 class EvolutionError(DefinitionError):
     """A changed definition cannot be applied to the table as it stands."""
+
+
+class InputError(HeadwaterError):
+    """Files, rows or wishes given to ingest or export are not usable; nothing was written."""
 
 
 class QueryError(HeadwaterError):

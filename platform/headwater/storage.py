@@ -87,6 +87,14 @@ class Storage(ABC):
         """
 
     @abstractmethod
+    def blocks(self, uri: str) -> Iterator[bytes]:
+        """Yield an object's bytes in order, in pieces that fit into memory.
+
+        Raises:
+            StorageError: It does not exist or cannot be read.
+        """
+
+    @abstractmethod
     def delete(self, uris: Iterable[str]) -> int:
         """Delete objects; those already gone are no error. Return how many were asked for.
 
@@ -178,6 +186,12 @@ class S3Storage(Storage):
         with _mapped(f"{uri} cannot be read"):
             body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
+
+    def blocks(self, uri: str) -> Iterator[bytes]:
+        """Yield an object's bytes as they come."""
+        bucket, key = _split(uri)
+        with _mapped(f"{uri} cannot be read"):
+            yield from self._client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_PART)
 
     def delete(self, uris: Iterable[str]) -> int:
         """Delete objects, a thousand at a time."""

@@ -30,6 +30,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "credentials": ("headwater.cli.box:credentials", "Show every login of the box."),
     "destroy": ("headwater.cli.box:destroy", "Delete the box with all its data."),
     "tour": ("headwater.cli.tour:tour", "Show each address, the credentials and three things to try."),
+    "ingest": ("headwater.cli.ingest:ingest", "Make a table of files, folders or objects."),
     "sql": ("headwater.cli.sql:sql", "Run SQL on Trino or Spark."),
     "settings": ("headwater.cli.box:settings", "List the settings and what they are now."),
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     import pyarrow as pa
@@ -72,6 +72,14 @@ class Engine(ABC):
 
         Raises:
             QueryError: The engine refused or failed it; the sentence names the place.
+        """
+
+    @abstractmethod
+    def batches(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run one statement and return the shape of its rows, and the rows in pieces that fit into memory.
+
+        Raises:
+            QueryError: The engine refused or failed it, at once or while rows come.
         """
 
     @abstractmethod

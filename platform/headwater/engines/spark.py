@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SparkEngine"]
 
+_ROWS_AT_ONCE = 100_000
 _SETTINGS = {
     # A cast that fails must fail.
     "spark.sql.ansi.enabled": "true",
@@ -72,6 +73,11 @@ class SparkEngine(Engine):
         with self._session(statement) as session:
             frame = session.sql(statement)
             return frame.toArrow()
+
+    def batches(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run one statement; Spark Connect's client collects its rows."""
+        rows = self.arrow(sql)
+        return rows.schema, iter(rows.to_batches(max_chunksize=_ROWS_AT_ONCE))
 
     def stage(self, job: StageJob) -> None:
         """Insert the SQL body's rows, or call the function and append what it returns."""

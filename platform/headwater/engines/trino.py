@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrinoEngine"]
 
+_ROWS_AT_ONCE = 10_000
 _SIMPLE = {
     "boolean": "bool_",
     "tinyint": "int8",
@@ -73,6 +74,28 @@ class TrinoEngine(Engine):
         # By position: two columns may bear one name.
         columns = [_column(pa, [row[at] for row in rows], entry[1]) for at, entry in enumerate(described)]
         return pa.Table.from_arrays(columns, names=[entry[0] for entry in described])
+
+    def batches(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run one statement; rows are fetched as they are asked for."""
+        rows = self._rows(sql.strip().removesuffix(";"))
+        schema: pa.Schema = next(rows)
+        return schema, rows
+
+    def _rows(self, statement: str) -> Iterator[Any]:
+        """Yield the schema, then batches; the connection lives as long as they are asked for."""
+        import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+        with self._cursor(statement) as cursor:
+            cursor.execute(statement)
+            rows = cursor.fetchmany(_ROWS_AT_ONCE)
+            described = cursor.description or []
+            empty = [_column(pa, [], entry[1]) for entry in described]
+            schema = pa.schema([(entry[0], one.type) for entry, one in zip(described, empty, strict=True)])
+            yield schema
+            while rows:
+                columns = [_column(pa, [row[at] for row in rows], entry[1]) for at, entry in enumerate(described)]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+                rows = cursor.fetchmany(_ROWS_AT_ONCE)
 
     def stage(self, job: StageJob) -> None:
         """Insert the body's rows into the stage."""

@@ -2,7 +2,7 @@
 
 ``write`` has a table's engine fill a stage, runs the checks on the staged rows, and publishes them by one commit of
 metadata; readers see the old rows or the new ones. ``load_raw`` does the same for files: they are stored beside the old
-ones, verified, and shown by one change of the metastore. A run that fails or is killed leaves the table as it was, and
+ones, verified, and shown by one change of the metastore; ``begin_file_load`` for what ``headwater.ingest`` makes. A run that fails or is killed leaves the table as it was, and
 the next write of the table removes what it left.
 """
 
@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pyiceberg.table import Table as IcebergTable
+
     from headwater.checks import CheckResult
     from headwater.stack import Stack
-    from headwater.table import Table
+    from headwater.table import Table, TableName
+    from headwater.write._ingested import FileLoad
 
-__all__ = ["Published", "load_raw", "write"]
+__all__ = ["Published", "begin_file_load", "ingested_table", "load_raw", "write"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,3 +116,29 @@ def load_raw(
     from headwater.write._raw import Arrival  # noqa: PLC0415
 
     return Arrival.begin(table, stack, run=run, partitions=partitions, log=log).finish()
+
+
+def begin_file_load(name: TableName, stack: Stack, *, run: str, log: Callable[[str], None] = _silent) -> FileLoad:
+    """Return a load of an ingested table, to be filled and published inside a ``with``.
+
+    Args:
+        name: A table of the raw zone that no definition declares.
+        stack: What to keep it with.
+        run: Who loads.
+        log: Told what happens, one line each.
+    """
+    from headwater.write._ingested import FileLoad  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return FileLoad.begin(name, stack, run=run, log=log)
+
+
+def ingested_table(stack: Stack, name: TableName) -> IcebergTable | None:
+    """Return an ingested table as it is now, or None when nothing has that name.
+
+    Raises:
+        WriteError: Something else has the name.
+        MetastoreError: The metastore failed.
+    """
+    from headwater.write._ingested import ingested_table as found  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return found(stack, name)

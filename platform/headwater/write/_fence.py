@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headwater.storage import Storage
     from headwater.write._stage import Stage
 
-__all__ = ["NotFenced", "discard", "fence_and_discard"]
+__all__ = ["NotFenced", "commit_fence", "discard", "fence_and_discard"]
 
 _FENCE = "headwater.fenced."
 _KEPT = timedelta(days=1)
@@ -84,13 +84,19 @@ def fence_and_discard(catalog: Catalog, storage: Storage, stage: Stage, *, log: 
         MetastoreError: The metastore does not answer; what is left can be removed later.
     """
     if loaded(catalog, stage.target) is not None:
-        _commit_fence(catalog, stage, log)
+        commit_fence(catalog, stage, log)
     target = loaded(catalog, stage.target)
     used = _used_below(target, stage.location + "/") if target is not None else frozenset()
     discard(catalog, storage, stage, kept=used)
 
 
-def _commit_fence(catalog: Catalog, stage: Stage, log: Callable[[str], None]) -> None:
+def commit_fence(catalog: Catalog, stage: Stage, log: Callable[[str], None]) -> None:
+    """Keep a stage from being published from now on.
+
+    Raises:
+        PublishConflict: The target is locked by others for too long.
+        MetastoreError: The metastore does not answer.
+    """
     now = datetime.now(UTC)
     for _ in range(_TRIES):
         table = load(catalog, stage.target)

@@ -1,0 +1,245 @@
+"""JSON and lines of JSON: the structure of the whole data gives structs and arrays; scalars are judged as text is."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from headwater.errors import InputError
+from headwater.files._names import column_names
+from headwater.files._relation import Field, Relation
+from headwater.files._types import quoted, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headwater.files._find import Source
+    from headwater.files._text import Text
+
+__all__ = ["Json", "read_json"]
+
+_NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT"}
+_NUMBER_RULES = ("long", "whole", "number", "decimal")
+_TEXT_RULES = ("date", "timestamp", "timestamptz")
+_MOST_FIELDS = 500
+_LARGE = 200_000_000
+_LONG_NUMBER = r"(?:^|[\[:, ])-?[0-9.]{16,}"
+
+
+def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: bool) -> Json:
+    """Return the rows of JSON files: objects one per line, in an array, or one after the other.
+
+    Raises:
+        InputError: A file is not JSON, or holds something else than objects.
+    """
+    scan = _scan([source for source, _ in files], lines=lines)
+    try:
+        found, doubled, others = connection.execute(
+            "SELECT json_group_structure(json), bool_or(len(json_keys(json)) <> len(list_distinct(json_keys(json)))), "
+            f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT') FROM {scan}",
+        ).fetchone()
+    except Exception as error:
+        raise InputError(_said(files, error, lines=lines)) from error
+    where = files[0][0].shown
+    if others is not None or found is None:
+        raise InputError(
+            f"{where}, line {_line_of_other(files)}: {str(others)[:60]} is no object; each row must be one."
+        )
+    if doubled:
+        raise InputError(
+            f"{where}, line {_line_of_double(files)}: an object names one key twice; name them differently."
+        )
+    structure = json.loads(found)
+    names = column_names(list(structure), where=where + ", line 1")
+    fields = [_field(connection, scan, *one) for one in zip(names, structure, structure.values(), strict=True)]
+    return Json(files, scan, fields, lines=lines)
+
+
+class Json(Relation):
+    """Rows of JSON.
+
+    Args:
+        files: What holds them.
+        scan: What DuckDB selects from.
+        fields: The columns.
+        lines: One object per line.
+    """
+
+    def __init__(
+        self, files: Sequence[tuple[Source, Text]], scan: str, fields: Sequence[Field], *, lines: bool
+    ) -> None:
+        self._files = files
+        self._scan = scan
+        self._lines = lines
+        self.fields = fields
+
+    def rows(self, *, number: bool = False) -> str:
+        """Return the scan of whole objects."""
+        return f"(SELECT *, '' AS filename, 0 AS file_row_number FROM {self._scan})" if number else self._scan
+
+    def expected(self, written: int, rejected: int) -> int:
+        """Return the lines that hold something; only DuckDB can count an array's objects."""
+        if not self._lines:
+            return written + rejected
+        return sum(found.lines - found.empty for _, found in self._files)
+
+    def said(self, error: Exception) -> str:
+        """Return what is wrong with the JSON."""
+        return _said(self._files, error, lines=self._lines) if "JSON" in str(error) else ""
+
+
+def _scan(files: Sequence[Source], *, lines: bool) -> str:
+    paths = ", ".join(text(str(one.path)) for one in files)
+    return f"read_json_objects([{paths}], format='{'newline_delimited' if lines else 'auto'}', maximum_object_size=67108864)"
+
+
+def _field(connection: Any, scan: str, name: str, key: str, structure: Any) -> Field:
+    pointer = text("/" + key.replace("~", "~0").replace("/", "~1"))
+    plain = f"json_extract_string(json, {pointer})"
+    if isinstance(structure, str):
+        return Field(name=name, given=key, value=plain, **_scalar(structure))
+    inner = f"json_extract(json, {pointer})"
+    why = _why_text(structure) or _long_numbers(connection, scan, inner, structure)
+    if why:
+        return Field(name=name, given=key, value=plain, type="VARCHAR", why=why)
+    made = f"json_transform_strict({inner}, {text(json.dumps(_asked(structure)))})"
+    kind = "struct" if isinstance(structure, dict) else "array"
+    return Field(name=name, given=key, value=_renamed(made, structure, 0), type=_type(structure), why=f"JSON {kind}")
+
+
+def _scalar(structure: str) -> dict[str, Any]:
+    if structure in _NUMBERS:
+        return {"rules": _NUMBER_RULES}
+    if structure == "BOOLEAN":
+        return {"rules": ("boolean",)}
+    if structure in ("VARCHAR", "NULL"):
+        return {"rules": _TEXT_RULES}
+    return {"type": "VARCHAR", "why": "JSON of several kinds, kept as text"}
+
+
+def _why_text(structure: Any) -> str:
+    """Return why a nested value stays text, or nothing."""
+    if isinstance(structure, list):
+        return _why_text(structure[0]) if structure else ""
+    if not isinstance(structure, dict):
+        return ""
+    if not structure:
+        return "JSON objects without keys, kept as text"
+    if len(structure) > _MOST_FIELDS:
+        return "JSON objects with very many keys, kept as text"
+    try:
+        column_names(list(structure), where="")
+    except InputError:
+        return "JSON keys that cannot name fields, kept as text"
+    return next((why for why in map(_why_text, structure.values()) if why), "")
+
+
+def _long_numbers(connection: Any, scan: str, inner: str, structure: Any) -> str:
+    if not any(kind in json.dumps(structure) for kind in ('"DOUBLE"', '"UBIGINT"')):
+        return ""
+    asked = f"SELECT any_value(1) FROM {scan} WHERE regexp_matches({inner}::VARCHAR, {text(_LONG_NUMBER)})"
+    found = connection.execute(asked).fetchone()[0]
+    return "JSON with numbers too long for nested fields, kept as text" if found else ""
+
+
+def _asked(structure: Any) -> Any:
+    """Return the structure as DuckDB is to read it."""
+    if isinstance(structure, dict):
+        return {key: _asked(inner) for key, inner in structure.items()}
+    if isinstance(structure, list):
+        return [_asked(structure[0])] if structure else ["VARCHAR"]
+    return _leaf(structure)
+
+
+def _leaf(structure: str) -> str:
+    if structure in ("UBIGINT", "HUGEINT", "BIGINT"):
+        return "BIGINT"
+    return structure if structure in ("DOUBLE", "BOOLEAN") else "VARCHAR"
+
+
+def _type(structure: Any) -> str:
+    if isinstance(structure, dict):
+        names = column_names(list(structure), where="")
+        inner = ", ".join(f"{quoted(n)} {_type(s)}" for n, s in zip(names, structure.values(), strict=True))
+        return f"STRUCT({inner})"
+    if isinstance(structure, list):
+        return (_type(structure[0]) if structure else "VARCHAR") + "[]"
+    return _leaf(structure)
+
+
+def _renamed(value: str, structure: Any, depth: int) -> str:
+    """Return the SQL that gives the fields of structs names that both engines take."""
+    if isinstance(structure, list) and structure and not isinstance(structure[0], str):
+        each = f"e{depth}"
+        return f"list_transform({value}, lambda {each}: {_renamed(each, structure[0], depth + 1)})"
+    if not isinstance(structure, dict):
+        return value
+    names = column_names(list(structure), where="")
+    parts = (
+        f"{quoted(name)} := {_renamed(f'struct_extract({value}, {text(key)})', inner, depth)}"
+        for name, (key, inner) in zip(names, structure.items(), strict=True)
+    )
+    return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({', '.join(parts)}) END"
+
+
+def _said(files: Sequence[tuple[Source, Text]], error: Exception, *, lines: bool) -> str:
+    message = str(error)
+    source = next((one for one, _ in files if str(one.path) in message), files[0][0])
+    if "maximum_object_size" in message:
+        return f"{source.shown}: an object is longer than 64 MB; split it."
+    line, why = _bad_line(source) if lines else _bad_place(source)
+    return f"{source.shown}, line {line}: this is no valid JSON ({why}); correct it."
+
+
+def _bad_line(source: Source) -> tuple[int, str]:
+    with source.path.open("rb") as file:
+        number = 0
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                try:
+                    json.loads(line)
+                except ValueError as error:
+                    return number, str(error).partition(":")[0]
+    return number, "unexpected end"
+
+
+def _bad_place(source: Source) -> tuple[int, str]:
+    """Return where a document breaks off; Python's reader finds it, value by value."""
+    if source.path.stat().st_size > _LARGE:
+        return 1, "or somewhere below; the file is too large to look for the place"
+    text_of = source.path.read_text(encoding="utf-8")
+    decoder, at = json.JSONDecoder(), 0
+    try:
+        while match := re.compile(r"\s*").match(text_of, at):
+            if match.end() == len(text_of):
+                break
+            _, at = decoder.raw_decode(text_of, match.end())
+    except json.JSONDecodeError as error:
+        return error.lineno, error.msg
+    return text_of.count("\n") + 1, "unexpected end"
+
+
+def _line_of_other(files: Sequence[tuple[Source, Text]]) -> int:
+    return _line_where(files[0][0], lambda value: not isinstance(value, dict))
+
+
+def _line_of_double(files: Sequence[tuple[Source, Text]]) -> int:
+    seen: list[bool] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen.append(len({key for key, _ in found}) < len(found))
+        return dict(found)
+
+    return _line_where(files[0][0], lambda _: seen.pop() if seen else False, pairs)
+
+
+def _line_where(source: Source, wrong: Any, pairs: Any = None) -> int:
+    with source.path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                if wrong(json.loads(line, object_pairs_hook=pairs)):
+                    return number
+            except ValueError:
+                break  # not a file of lines
+    return 1

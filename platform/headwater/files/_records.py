@@ -1,0 +1,62 @@
+"""Records of delimited text, one by one with their lines: slow and exact, for what went wrong."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Record", "count_records", "records_at"]
+
+_LONGEST = 8_000_000
+_ONE = "\x1f"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record.
+
+    Args:
+        line: Its first line, from 1.
+        text: As it stands in the file, without its end.
+        fields: Its fields.
+    """
+
+    line: int
+    text: str
+    fields: tuple[str, ...]
+
+
+def records_at(path: Path, delimiter: str) -> Iterator[Record]:
+    """Yield the records of a file; empty lines are none, but count as lines."""
+    csv.field_size_limit(_LONGEST)
+    taken: list[str] = []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        # Python's reader takes one character.
+        reader = csv.reader(_taking(file, taken, delimiter), delimiter=delimiter if len(delimiter) == 1 else _ONE)
+        line = 1
+        try:
+            for fields in reader:
+                text = "".join(taken)
+                taken.clear()
+                if fields:
+                    yield Record(line, text.rstrip("\r\n"), tuple(fields))
+                line = reader.line_num + 1
+        except csv.Error:
+            return
+
+
+def count_records(path: Path, delimiter: str) -> int:
+    """Return the number of records of a file."""
+    return sum(1 for _ in records_at(path, delimiter))
+
+
+def _taking(file: TextIO, taken: list[str], delimiter: str) -> Iterator[str]:
+    # One cell may not fill the memory.
+    while line := file.readline(_LONGEST):
+        taken.append(line)
+        yield line if len(delimiter) == 1 else line.replace(delimiter, _ONE)

@@ -1,0 +1,276 @@
+"""Files and frames that bring their types: Parquet, ORC, Arrow, Avro, DataFrames. All pass as batches of rows."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from headwater.errors import InputError
+from headwater.files._names import column_names
+from headwater.files._relation import Field, Relation
+from headwater.files._types import quoted, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from headwater.files._find import Source
+
+__all__ = ["Batches", "ParquetFiles", "read_arrow", "read_avro", "read_orc", "read_parquet", "typed_fields"]
+
+_BATCH = 8192
+# DuckDB's type -> one that Iceberg, Spark and Trino all hold.
+_PLAIN = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "utinyint", "usmallint"), "INTEGER"),
+    **dict.fromkeys(("bigint", "uinteger"), "BIGINT"),
+    "ubigint": "DECIMAL(20,0)",
+    **dict.fromkeys(("hugeint", "uhugeint"), "DECIMAL(38,0)"),
+    **{name: name.upper() for name in ("boolean", "float", "double", "date", "blob", "varchar")},
+    **dict.fromkeys(
+        ("enum", "uuid", "time", "time with time zone", "interval", "bit", "json", "null", '"null"'), "VARCHAR"
+    ),
+    **dict.fromkeys(("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"), "TIMESTAMP"),
+    "timestamp with time zone": "TIMESTAMPTZ",
+}
+
+
+def typed_fields(connection: Any, scan: str, *, where: str) -> list[Field]:
+    """Return the columns of something that has types.
+
+    Raises:
+        InputError: A name or a type is not usable.
+    """
+    found = connection.sql(f"SELECT * FROM {scan} LIMIT 0")
+    names = column_names(found.columns, where=where)
+    made = []
+    for name, given, kind in zip(names, found.columns, found.types, strict=True):
+        wanted, value = _normal(kind, quoted(given), f"{where}: column {given!r}", 0)
+        if str(kind).lower() == "timestamp_ns":
+            mark = f"{where}: column {given!r} has times finer than a microsecond"
+            value = (
+                f"CASE WHEN epoch_ns({value}) % 1000 = 0 OR {value} IS NULL THEN {value} ELSE error({text(mark)}) END"
+            )
+        made.append(
+            Field(name=name, given=given, value=value, type=wanted, why=f"{str(kind).lower()[:40]} in the file")
+        )
+    return made
+
+
+def _normal(kind: Any, value: str, where: str, depth: int) -> tuple[str, str]:
+    """Return the type that a value gets, and the SQL of the value with usable names inside."""
+    plain = _PLAIN.get(kind.id) or _PLAIN.get(str(kind).lower())
+    if plain:
+        return plain, value
+    if kind.id == "decimal":
+        return str(kind), value
+    if kind.id in ("list", "array"):
+        each = f"e{depth}"
+        inner, made = _normal(kind.children[0][1], each, where, depth + 1)
+        return f"{inner}[]", value if made == each else f"list_transform({value}, lambda {each}: {made})"
+    if kind.id == "struct":
+        return _struct(kind, value, where, depth)
+    if kind.id == "map":
+        key, _ = _normal(kind.children[0][1], "k", where, depth + 1)
+        inner, made = _normal(kind.children[1][1], "v", where, depth + 1)
+        if made == "v":
+            return f"MAP({key}, {inner})", value
+    raise InputError(
+        f"{where} is of type {kind}, which no table of the lake holds; leave it out or write it otherwise."
+    )
+
+
+def _struct(kind: Any, value: str, where: str, depth: int) -> tuple[str, str]:
+    given = [name for name, _ in kind.children]
+    names = column_names(given, where=where)
+    parts = [
+        (name, original, *_normal(inner, f"struct_extract({value}, {text(original)})", where, depth))
+        for name, (original, inner) in zip(names, kind.children, strict=True)
+    ]
+    made = f"STRUCT({', '.join(f'{quoted(name)} {inner}' for name, _, inner, _ in parts)})"
+    if all(
+        name == original and sql == f"struct_extract({value}, {text(original)})" for name, original, _, sql in parts
+    ):
+        return made, value
+    packed = ", ".join(f"{quoted(name)} := {sql}" for name, _, _, sql in parts)
+    return made, f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({packed}) END"
+
+
+class ParquetFiles(Relation):
+    """Rows of Parquet files with the same columns.
+
+    Args:
+        files: The files.
+        count: Rows that their footers promise.
+        connection: DuckDB.
+    """
+
+    def __init__(self, files: Sequence[Source], count: int, connection: Any) -> None:
+        self._count = count
+        paths = ", ".join(text(str(one.path)) for one in files)
+        self._scan = f"read_parquet([{paths}], hive_partitioning=false)"
+        self.fields = typed_fields(connection, self._scan, where=files[0].shown)
+
+    def rows(self, *, number: bool = False) -> str:
+        """Return the scan."""
+        del number
+        return self._scan
+
+    def expected(self, written: int, rejected: int) -> int:
+        """Return what the footers promise."""
+        del written, rejected
+        return self._count
+
+
+class Batches(Relation):
+    """Rows that come as Arrow batches, once.
+
+    Args:
+        schema: Their Arrow schema.
+        batches: Called once.
+        where: For sentences.
+        connection: DuckDB.
+    """
+
+    def __init__(self, schema: Any, batches: Callable[[], Iterator[Any]], where: str, connection: Any) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+        self._passed = 0
+        self._make = batches
+        connection.register("arrived_shape", schema.empty_table())
+        self.fields = typed_fields(connection, "arrived_shape", where=where)
+        connection.register("arrived", pa.RecordBatchReader.from_batches(schema, self._counted()))
+
+    def _counted(self) -> Iterator[Any]:
+        for batch in self._make():
+            self._passed += batch.num_rows
+            yield batch
+
+    def rows(self, *, number: bool = False) -> str:
+        """Return the one scan there can be."""
+        del number
+        return "arrived"
+
+    def expected(self, written: int, rejected: int) -> int:
+        """Return the rows that came by."""
+        del written, rejected
+        return self._passed
+
+
+def read_parquet(files: Sequence[Source], connection: Any) -> Relation:
+    """Return the rows of Parquet files.
+
+    Raises:
+        InputError: One is damaged, or their columns differ.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
+
+    count, first = 0, None
+    for one in files:
+        with _readable(one, "Parquet"):
+            footer = pq.read_metadata(one.path)
+            schema = footer.schema.to_arrow_schema()
+        first = _same_columns(first, (one.shown, schema))
+        count += footer.num_rows
+    return ParquetFiles(files, count, connection)
+
+
+def read_orc(files: Sequence[Source], connection: Any) -> Relation:
+    """Return the rows of ORC files, stripe by stripe."""
+    from pyarrow import orc  # noqa: PLC0415
+
+    def batches() -> Iterator[Any]:
+        for one in files:
+            with _readable(one, "ORC"):
+                opened = orc.ORCFile(one.path)
+                for stripe in range(opened.nstripes):
+                    yield opened.read_stripe(stripe)
+
+    schema = _first_schema(files, "ORC", lambda path: orc.ORCFile(path).schema)
+    return Batches(schema, batches, files[0].shown, connection)
+
+
+def read_arrow(files: Sequence[Source], connection: Any) -> Relation:
+    """Return the rows of Arrow files and streams, batch by batch."""
+    from pyarrow import feather  # noqa: F401, PLC0415 - registers the compressions that Feather files use
+
+    def batches() -> Iterator[Any]:
+        for one in files:
+            with _readable(one, "Arrow"):
+                yield from _arrow_batches(one.path)
+
+    schema = _first_schema(files, "Arrow", lambda path: _arrow_reader(path).schema)
+    return Batches(schema, batches, files[0].shown, connection)
+
+
+def _arrow_reader(path: Any) -> Any:
+    from pyarrow import ipc, memory_map  # noqa: PLC0415
+
+    source = memory_map(str(path))
+    return ipc.open_file(source) if source.read(6) == b"ARROW1" else ipc.open_stream(memory_map(str(path)))
+
+
+def _arrow_batches(path: Any) -> Iterator[Any]:
+    reader = _arrow_reader(path)
+    if hasattr(reader, "num_record_batches"):
+        for number in range(reader.num_record_batches):
+            yield reader.get_batch(number)
+    else:
+        yield from reader
+
+
+def read_avro(files: Sequence[Source], connection: Any) -> Relation:
+    """Return the rows of Avro files, some thousand at a time."""
+    import fastavro  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+
+    from headwater.files._avro import arrow_schema  # noqa: PLC0415
+
+    def batches() -> Iterator[Any]:
+        for one in files:
+            with _readable(one, "Avro"), one.path.open("rb") as file:
+                rows: list[Any] = []
+                for row in fastavro.reader(file):
+                    rows.append(row)
+                    if len(rows) == _BATCH:
+                        yield pa.RecordBatch.from_pylist(rows, schema)
+                        rows = []
+                if rows:
+                    yield pa.RecordBatch.from_pylist(rows, schema)
+
+    def found(path: Any) -> Any:
+        with path.open("rb") as file:
+            return arrow_schema(fastavro.reader(file).writer_schema)
+
+    schema = _first_schema(files, "Avro", found)
+    return Batches(schema, batches, files[0].shown, connection)
+
+
+def _first_schema(files: Sequence[Source], kind: str, read: Callable[[Any], Any]) -> Any:
+    first = None
+    for one in files:
+        with _readable(one, kind):
+            schema = read(one.path)
+        first = _same_columns(first, (one.shown, schema))
+    return first[1] if first else None
+
+
+def _same_columns(first: tuple[str, Any] | None, other: tuple[str, Any]) -> tuple[str, Any]:
+    if first is not None and not other[1].equals(first[1], check_metadata=False):
+        raise InputError(
+            f"{other[0]}: its columns or their types differ from those of {first[0]}; ingest them into different tables."
+        )
+    return first or other
+
+
+@contextmanager
+def _readable(source: Source, kind: str) -> Iterator[None]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    try:
+        yield
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+        said = str(error).splitlines()[0][:100] if str(error) else "it breaks off"
+        raise InputError(
+            f"{source.shown} is damaged or cut off: it is no whole {kind} file ({said}). Get it anew."
+        ) from error
