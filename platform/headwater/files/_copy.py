@@ -90,7 +90,7 @@ def copy_rows(
             "A quote inside of a field may have swallowed lines.",
         )
     if not rows:
-        first = f"; the first, {bad[0].file}, line {bad[0].line}: {bad[0].reason}" if bad else ""
+        first = f"; the first, {bad[0].place}: {bad[0].reason}" if bad else ""
         raise InputError(f"There is no good row in {sources[0]}{first}.")
     return Copied(files=files, rows=rows, rejected=tuple(bad), schema=schema)
 
@@ -108,6 +108,7 @@ def _copy(
 
     cut = f", PARTITION_BY ({quoted(partition_by)}), WRITE_PARTITION_COLUMNS true" if partition_by else ""
     size = "" if partition_by else f", FILE_SIZE_BYTES '{_FILE_SIZE}'"
+    target.parent.mkdir(exist_ok=True)
     named = text(", ".join(sources[:_SOURCES_NAMED]))
     try:
         connection.execute(
@@ -126,8 +127,8 @@ def _explain(connection: Any, relation: Relation, error: Exception, wished: Sequ
     match = re.search(rf"{MARK}([a-z0-9_]+)", message)
     column = match[1] if match else ""
     if any(one.field.name == column for one in wished):
-        bad = _unfit(connection, relation, wished, first=True)[0]
-        raise InputError(f"{bad.file}, line {bad.line}: {bad.reason}.") from error
+        bad = _unfit(connection, relation, wished)[0]
+        raise InputError(f"{bad.place}: {bad.reason}.") from error
     if column or "onversion" in type(error).__name__:
         raise Mistyped(column) from error
     cause: BaseException = error
@@ -139,34 +140,33 @@ def _explain(connection: Any, relation: Relation, error: Exception, wished: Sequ
     raise InputError(said) from error
 
 
-def _unfit(connection: Any, relation: Relation, wished: Sequence[Planned], *, first: bool = False) -> list[BadRow]:
+def _unfit(connection: Any, relation: Relation, wished: Sequence[Planned]) -> list[BadRow]:
     """Return rows with a value that is not of the wished type."""
     reason = " ".join(
         f"WHEN NOT {one.fits} THEN {text(one.field.name + ' is not ' + one.shown_kind + ': ')} || left({one.field.value}, 40)"
         for one in wished
     )
+    values = ", ".join(f"coalesce({one.value}, '')" for one in relation.fields if not one.type)
     found = connection.execute(
-        f"SELECT filename, file_row_number, CASE {reason} END FROM {relation.rows(number=True)} "
-        f"WHERE NOT ({' AND '.join(one.fits for one in wished)}) ORDER BY 1, 2 LIMIT {1 if first else _MOST_REJECTS + 1}",
+        f"SELECT filename, [{values}], CASE {reason} END FROM {relation.rows(number=True)} "
+        f"WHERE NOT ({' AND '.join(one.fits for one in wished)}) LIMIT {_MOST_REJECTS + 1}",
     ).fetchall()
-    return relation.located({(path, number): why for path, number, why in found})
+    bad = relation.located({(path, tuple(row)): why for path, row, why in found})
+    return sorted(bad, key=lambda one: (one.file, one.line))
 
 
 def _refuse_bad(bad: Sequence[BadRow], *, reject: bool) -> None:
     if not bad:
         return
-    first = next((one for one in bad if one.fatal), bad[0])
-    if first.fatal:
-        raise InputError(f"{first.file}, line {first.line}: {first.reason}; close it in the file.")
+    first = bad[0]
     if not reject:
         more = f" ({len(bad)} such rows)" if len(bad) > 1 else ""
         raise InputError(
-            f"{first.file}, line {first.line}: {first.reason}{more}; correct it, or use --on-bad-rows reject to set such "
-            "rows aside.",
+            f"{first.place}: {first.reason}{more}; correct it, or use --on-bad-rows reject to set such rows aside.",
         )
     if len(bad) > _MOST_REJECTS:
         raise InputError(
-            f"{first.file}, line {first.line}: {first.reason}; more than {_MOST_REJECTS} rows are bad, so the delimiter "
+            f"{first.place}: {first.reason}; more than {_MOST_REJECTS} rows are bad, so the delimiter "
             "or a type is likely to be wrong.",
         )
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
 from headwater.files._names import column_names
-from headwater.files._records import Record, count_records, records_at
+from headwater.files._records import Record, broken_record, count_records, records_at
 from headwater.files._relation import BadRow, Field, Relation
-from headwater.files._text import lines_at
+from headwater.files._text import LONGEST_ROW, lines_at
 from headwater.files._types import quoted, text
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ __all__ = ["Delimited", "find_delimiter", "read_delimited"]
 _HEAD = 1024 * 1024
 _CANDIDATES = (",", "\t", ";", "|")
 _LOOKED_AT = 100
-# What DuckDB keeps of a row that it leaves out, and the longest row it takes.
-_ROW_LIMIT = 2_000_000
+# What DuckDB keeps of a row that it leaves out.
 _KEPT_TEXT = 100_000
 
 
@@ -52,6 +51,8 @@ def read_delimited(files: Sequence[tuple[Source, Text]], options: Options, *, de
         InputError: Column names are not usable or differ, or a file has a header and nothing else.
     """
     delimiter = options.delimiter or delimiter or find_delimiter(_head(files[0][0].path))
+    for source, found in files:
+        _refuse_broken(source, found, delimiter)
     made = [_File(source, found, _header(source, delimiter, options)) for source, found in files]
     first = made[0]
     for one in made:
@@ -65,6 +66,13 @@ def read_delimited(files: Sequence[tuple[Source, Text]], options: Options, *, de
         if lines <= int(options.header):
             raise InputError(f"{one.source.shown}, line 1: there is a header and no row below it.")
     return Delimited(made, delimiter, options)
+
+
+def _refuse_broken(source: Source, found: Text, delimiter: str) -> None:
+    """Keep from DuckDB what would fill its memory: cells without an end."""
+    broken = broken_record(source.path, delimiter, LONGEST_ROW) if found.open_quote or found.long_row else None
+    if broken:
+        raise InputError(f"{source.shown}, line {broken[0]}: {broken[1]}; correct it.")
 
 
 def find_delimiter(head: str) -> str:
@@ -137,18 +145,18 @@ class Delimited(Relation):
         groups: Mapping[tuple[str, ...], list[str]] = defaultdict(list)
         for file in self._files:
             groups[file.header].append(str(file.source.path))
-        names = ", ".join([*(quoted(field.name) for field in self.fields), *(["filename", "file_row_number"] * number)])
+        names = ", ".join([*(quoted(field.name) for field in self.fields), *(["filename"] * number)])
         scans = [f"SELECT {names} FROM {self._scan(header, paths, number=number)}" for header, paths in groups.items()]
         return f"({' UNION ALL '.join(scans)})"
 
     def _scan(self, header: Sequence[str], paths: Sequence[str], *, number: bool) -> str:
         columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in header)
         nulls = ", ".join(text(null) for null in dict.fromkeys(("", self._options.null)))
-        more = ", filename=true, file_row_number=true" if number else ""
+        more = ", filename=true" if number else ""
         return (
             f"read_csv([{', '.join(map(text, paths))}], auto_detect=false, header={str(self._options.header).lower()}, "
             f"delim={text(self._delimiter)}, quote='\"', escape='\"', columns={{{columns}}}, nullstr=[{nulls}], "
-            f"store_rejects=true, rejects_line_size_limit={_KEPT_TEXT}, max_line_size={_ROW_LIMIT}{more})"
+            f"store_rejects=true, rejects_line_size_limit={_KEPT_TEXT}, max_line_size={LONGEST_ROW}{more})"
         )
 
     def forget(self, connection: Any) -> None:
@@ -175,21 +183,19 @@ class Delimited(Relation):
 
     def _bad(self, file: _File, number: int, kind: str, message: str, line: str) -> BadRow:
         fields = len(file.header)
-        fatal = file.text.open_quote and kind in ("UNQUOTED VALUE", "LINE SIZE OVER MAXIMUM")
         numbers = [word for word in message.split() if word.isdigit()]
         reason = {
             "MISSING COLUMNS": f"{numbers[-1] if numbers else 'fewer'} fields where there should be {fields}",
             "TOO MANY COLUMNS": f"{numbers[-1] if numbers else 'more'} fields where there should be {fields}",
             "UNQUOTED VALUE": "text follows a closing quote",
-            "LINE SIZE OVER MAXIMUM": f"the row is longer than {_ROW_LIMIT // 1_000_000} MB",
+            "LINE SIZE OVER MAXIMUM": f"the row is longer than {LONGEST_ROW // 1_000_000} MB",
         }.get(kind, kind.lower())
         return BadRow(
             file=file.source.shown,
             name=file.source.name,
             line=number,
-            reason="a quote that opens in this row never closes" if fatal else reason,
+            reason=reason,
             text=line or "",
-            fatal=fatal,
         )
 
     def expected(self, written: int, rejected: int) -> int:
@@ -202,13 +208,15 @@ class Delimited(Relation):
             return lines - headers
         return sum(count_records(file.source.path, self._delimiter) for file in self._files) - headers
 
-    def located(self, rows: dict[tuple[str, int], str]) -> list[BadRow]:
+    def located(self, rows: Mapping[tuple[str, tuple[str, ...]], str]) -> list[BadRow]:
         """Find rows by reading their files once more, record by record."""
         made = []
+        order = {field.name: at for at, field in enumerate(self.fields)}
         for file in self._files:
-            wanted = {number: why for (path, number), why in rows.items() if path == str(file.source.path)}
-            for number, record in enumerate(records_at(file.source.path, self._delimiter) if wanted else ()):
-                why = wanted.get(number - int(self._options.header))
+            wanted = {values: why for (path, values), why in rows.items() if path == str(file.source.path)}
+            places = [order[name] for name in file.header]
+            for record in records_at(file.source.path, self._delimiter) if wanted else ():
+                why = wanted.get(self._values(record, places))
                 if why is not None:
                     made.append(
                         BadRow(
@@ -220,3 +228,9 @@ class Delimited(Relation):
                         )
                     )
         return made
+
+    def _values(self, record: Record, places: Sequence[int]) -> tuple[str, ...]:
+        values = [""] * len(places)
+        for place, value in zip(places, record.fields, strict=False):
+            values[place] = "" if value == self._options.null else value
+        return tuple(values)

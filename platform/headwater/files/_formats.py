@@ -67,12 +67,13 @@ def compression_of(path: Path, name: str) -> str:
     return said
 
 
-def format_of(path: Path, name: str, wanted: str) -> str:
+def format_of(path: Path, name: str, shown: str, wanted: str) -> str:
     """Return the format of a file that is not compressed.
 
     Args:
         path: The file.
         name: Its name, without the ending of a compression.
+        shown: What sentences call it.
         wanted: What the caller says it is; empty to go by the name.
 
     Raises:
@@ -83,14 +84,14 @@ def format_of(path: Path, name: str, wanted: str) -> str:
     said = wanted or _BY_ENDING.get(_ending(name), "")
     if not said:
         raise InputError(
-            f"{name} has an ending that says nothing of its format; say it with --format ({', '.join(FORMATS)})."
+            f"{shown} has an ending that says nothing of its format; say it with --format ({', '.join(FORMATS)})."
         )
     found = _found(path)
     if said == "objects":
-        _check_object(name, found)
+        _check_object(shown, found)
     elif (found or said in {*_MAGIC.values(), "xlsx"}) and not _agrees(said, found, path):
         held = f"holds {found}" if found else f"does not hold {said}"
-        raise InputError(f"{name} is named like {said}, but {held} (line 1); give it its true ending or --format.")
+        raise InputError(f"{shown} is named like {said}, but {held} (line 1); give it its true ending or --format.")
     return said
 
 

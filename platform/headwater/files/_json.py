@@ -76,7 +76,7 @@ class Json(Relation):
 
     def rows(self, *, number: bool = False) -> str:
         """Return the scan of whole objects."""
-        return f"(SELECT *, '' AS filename, 0 AS file_row_number FROM {self._scan})" if number else self._scan
+        return f"(SELECT *, {text(self._files[0][0].shown)} AS filename FROM {self._scan})" if number else self._scan
 
     def expected(self, written: int, rejected: int) -> int:
         """Return the lines that hold something; only DuckDB can count an array's objects."""
@@ -103,7 +103,7 @@ def _field(connection: Any, scan: str, name: str, key: str, structure: Any) -> F
     why = _why_text(structure) or _long_numbers(connection, scan, inner, structure)
     if why:
         return Field(name=name, given=key, value=plain, type="VARCHAR", why=why)
-    made = f"json_transform_strict({inner}, {text(json.dumps(_asked(structure)))})"
+    made = f"json_transform({inner}, {text(json.dumps(_asked(structure)))})"
     kind = "struct" if isinstance(structure, dict) else "array"
     return Field(name=name, given=key, value=_renamed(made, structure, 0), type=_type(structure), why=f"JSON {kind}")
 

@@ -37,7 +37,7 @@ def common_format(sources: Sequence[Source], options: Options) -> str:
     """
     formats = {}
     for source in sources:
-        formats.setdefault(format_of(source.path, source.name, options.format), source.shown)
+        formats.setdefault(format_of(source.path, source.name, source.shown, options.format), source.shown)
     if len(formats) > 1:
         (one, here), (other, there), *_ = formats.items()
         raise InputError(f"{here} is {one} and {there} is {other}; ingest them into different tables.")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "count_records", "records_at"]
 
+# In letters; more than any row may have.
 _LONGEST = 8_000_000
 _ONE = "\x1f"
 
@@ -47,7 +48,29 @@ def records_at(path: Path, delimiter: str) -> Iterator[Record]:
                     yield Record(line, text.rstrip("\r\n"), tuple(fields))
                 line = reader.line_num + 1
         except csv.Error:
-            return
+            # One field is longer than any may be.
+            yield Record(line, "".join(taken), ())
+
+
+def broken_record(path: Path, delimiter: str, longest: int) -> tuple[int, str] | None:
+    """Return the line of the first record that is too long or whose quote never closes, and which of both it is."""
+    last = Record(0, "", ())
+    for record in records_at(path, delimiter):
+        if len(record.text) > longest:
+            return record.line, f"the row is longer than {longest // 1_000_000} MB, or a quote in it never closes"
+        last = record
+    if _is_open(last.text, delimiter):
+        return last.line, "a quote that opens in this row never closes"
+    return None
+
+
+def _is_open(text: str, delimiter: str) -> bool:
+    one = text if len(delimiter) == 1 else text.replace(delimiter, _ONE)
+    try:
+        list(csv.reader([one], delimiter=delimiter if len(delimiter) == 1 else _ONE, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def count_records(path: Path, delimiter: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.files._types import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["BadRow", "Field", "Relation"]
 
@@ -42,10 +42,9 @@ class BadRow:
     Args:
         file: What sentences call its file.
         name: The file's name.
-        line: Its line, from 1.
+        line: Its line, from 1; 0 where lines mean nothing.
         reason: Why.
         text: The row as it arrived.
-        fatal: Nothing after it can be trusted, so that it cannot be rejected alone.
     """
 
     file: str
@@ -53,7 +52,11 @@ class BadRow:
     line: int
     reason: str
     text: str
-    fatal: bool = False
+
+    @property
+    def place(self) -> str:
+        """File and line, as sentences name them."""
+        return f"{self.file}, line {self.line}" if self.line else self.file
 
 
 class Relation(ABC):
@@ -63,7 +66,7 @@ class Relation(ABC):
 
     @abstractmethod
     def rows(self, *, number: bool = False) -> str:
-        """Return the SQL that follows FROM; with columns ``filename`` and ``file_row_number`` when asked for."""
+        """Return the SQL that follows FROM; with a column ``filename`` when asked for."""
 
     @abstractmethod
     def expected(self, written: int, rejected: int) -> int:
@@ -78,10 +81,10 @@ class Relation(ABC):
         """Forget what earlier scans left out."""
         del connection
 
-    def located(self, rows: dict[tuple[str, int], str]) -> list[BadRow]:
-        """Return rows, given by file and number with a reason each, with their line and text."""
+    def located(self, rows: Mapping[tuple[str, tuple[str, ...]], str]) -> list[BadRow]:
+        """Return rows, given by file and values with a reason each, with their line and text where those are known."""
         return [
-            BadRow(file=file, name=file, line=number + 1, reason=why, text="") for (file, number), why in rows.items()
+            BadRow(file=file, name=file, line=0, reason=why, text=" ".join(row)) for (file, row), why in rows.items()
         ]
 
     def said(self, error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from headwater.files._find import Source
 
-__all__ = ["Text", "examine_text", "line_at", "lines_at", "transcoded"]
+__all__ = ["LONGEST_ROW", "Text", "examine_text", "line_at", "lines_at", "transcoded"]
 
+LONGEST_ROW = 2_000_000
 _BLOCK = 4 * 1024 * 1024
-_LF, _QUOTE = b'\n"'
+_LF, _CR, _QUOTE = b'\n\r"'
 _MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _EMPTY_LINE = re.compile(rb"\n(?=\n)")
 _END = re.compile(rb"\r\n|\n|\r")
@@ -39,12 +40,14 @@ class Text:
         empty: Lines among them with nothing in them.
         open_quote: The number of quotes is odd.
         quotes: There are quotes at all.
+        long_row: Ends of lines outside of quotes are further apart than a row may be long.
     """
 
     lines: int
     empty: int
     open_quote: bool
     quotes: bool
+    long_row: bool
 
 
 @dataclass
@@ -57,6 +60,9 @@ class _Count:
     crlf: int = 0
     cr: int = 0
     empty: int = 0
+    done: int = 0
+    row: int = 0
+    longest: int = 0
     last: bytes = field(default=b"\n")
 
     def add(self, block: bytes) -> None:
@@ -79,9 +85,21 @@ class _Count:
             if len(ends) and ends[0] == 0:
                 before[0] = self.last == b"\n"
             self.empty += int(before.sum())
+        self._measure(ends, len(block))
         self.last = b'"' if self.inside else block[-1:]
 
+    def _measure(self, ends: Any, size: int) -> None:
+        """Keep the longest distance between ends of rows."""
+        if len(ends):
+            widest = int(np.diff(ends).max()) if len(ends) > 1 else 0
+            self.longest = max(self.longest, self.done + int(ends[0]) - self.row, widest)
+            self.row = self.done + int(ends[-1])
+        self.done += size
+        self.longest = max(self.longest, self.done - self.row)
+
     def _add_slowly(self, block: bytes) -> None:
+        # Ends are found where CR is none; where a row looks long, records are looked at one by one.
+        self._measure(np.flatnonzero(np.isin(np.frombuffer(block, np.uint8), (_LF, _CR))), len(block))
         parts = block.split(b'"')
         self.quotes += len(parts) - 1
         # A mark stays for each quoted piece, so that a line of nothing but one is not taken for an empty line.
@@ -138,7 +156,7 @@ def examine_text(source: Source, *, any_line_end: bool) -> Text:
         count.add(block)
         done += len(block)
     _check_end(source, done, decoder, count, any_line_end=any_line_end)
-    return Text(count.lines, count.empty, count.inside, count.quotes > 0)
+    return Text(count.lines, count.empty, count.inside, count.quotes > 0, count.longest > LONGEST_ROW)
 
 
 def _check_head(source: Source, block: bytes) -> None:
