@@ -1,0 +1,150 @@
+"""Every bad input is one clear sentence that names file and line, and nothing is written."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from headwater.errors import DefinitionError, InputError
+from headwater.files._options import Options, table_name
+
+BOM = b"\xef\xbb\xbf"
+
+TEXTS = [
+    ("empty", "empty.csv", b"", "empty.csv, line 1: the file is empty"),
+    ("only line ends", "blank.csv", b"\n\n", "blank.csv, line 1: the file is empty"),
+    ("a header alone", "head.csv", b"a,b\n", "head.csv, line 1: there is a header and no row"),
+    ("a row too short", "ragged.csv", b"a,b\n1,2\n3\n4,5\n", "ragged.csv, line 3: 1 fields where there should be 2"),
+    ("a row too long", "ragged.csv", b"a,b\n1,2\n3,4,5\n", "ragged.csv, line 3: 3 fields where there should be 2"),
+    ("after a quoted end", "far.csv", b'a,b\n"1\n\n",2\n3\n', "far.csv, line 5: 1 fields where there should be 2"),
+    ("another encoding", "latin.csv", b"a,b\n1,2\n3,caf\xe9\n", "latin.csv, line 3: this is not UTF-8"),
+    ("names alike", "names.csv", b"a,A\n1,2\n", "names.csv, line 1: columns 'a' and 'A' would both be named a"),
+    ("no name", "names.csv", b"a,\n1,2\n", "names.csv, line 1: column 2 has no name"),
+    ("an unusable name", "names.csv", b"a,$$\n1,2\n", "names.csv, line 1: column 2 has the unusable name '[$][$]'"),
+    ("an endless name", "names.csv", b"a," + b"x" * 101 + b"\n1,2\n", "names.csv, line 1: column 2 has the unusable"),
+    ("no header", "rows.csv", b"1,2\n3,4\n", "rows.csv, line 1 is no header but looks like a row"),
+    ("a byte order mark", "bom.csv", BOM + b"a,b\n1,2\n", "bom.csv, line 1: the file begins with a byte order mark"),
+    ("UTF-16", "wide.csv", "a,b\n1,2\n".encode("utf-16"), "wide.csv, line 1: .* byte order mark .*utf-16"),
+    (
+        "line ends mixed",
+        "ends.csv",
+        b"a,b\n1,2\n3,4\r\n",
+        "ends.csv, line 3: it ends in CR LF where those before .* LF",
+    ),
+    ("an open quote", "open.csv", b'a,b\n1,2\n3,"x\n4,5\n', "open.csv, line 3: a quote that opens .* never closes"),
+    ("text after a quote", "after.csv", b'a,b\n1,"x"y\n', "after.csv, line 2: text follows a closing quote"),
+    ("a zero byte", "zero.csv", b"a,b\n1,\0\n", "zero.csv, line 2: there is a zero byte"),
+    ("half an object", "cut.ndjson", b'{"a":1}\n{"a":\n', "cut.ndjson, line 2: this is no valid JSON"),
+    ("half an array", "cut.json", b'[{"a":1},\n{"a":2}', "cut.json, line 2: this is no valid JSON"),
+    ("JSON of no objects", "list.json", b"[1, 2]", "list.json, line 1: 1 is no object"),
+    ("a key twice", "keys.ndjson", b'{"b":1}\n{"a":1,"a":2}\n', "keys.ndjson, line 2: an object names one key twice"),
+    ("gzip cut off", "cut.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-9], "cut.csv.gz is damaged or cut off"),
+    ("gzip that is none", "no.csv.gz", b"a,b\n1,2\n", "no.csv.gz is named like gzip, but line 1"),
+    ("Parquet cut off", "cut.parquet", b"PAR1 and no more", "cut.parquet is damaged or cut off"),
+    ("text named Parquet", "no.parquet", b"a,b\n1,2\n", "no.parquet is named like parquet, but .*line 1"),
+    ("Parquet named text", "no.csv", b"PAR1....PAR1", "no.csv is named like csv, but holds parquet"),
+    ("ORC that is none", "no.orc", b"ORC and no more", "no.orc is damaged or cut off"),
+    ("Arrow that is none", "no.arrow", b"ARROW1 and no more", "no.arrow is damaged or cut off"),
+    ("Avro that is none", "no.avro", b"Obj\x01 and no more", "no.avro is damaged or cut off"),
+    ("a workbook that is none", "no.xlsx", b"PK\x03\x04 no more", "no.xlsx is damaged or cut off"),
+    ("an unknown ending", "what.xyz", b"a,b\n1,2\n", "what.xyz has an ending that says nothing"),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "said"), [one[1:] for one in TEXTS], ids=[one[0] for one in TEXTS])
+def test_bad_files_are_one_sentence(desk, name, data, said):
+    """File and line are named, in one line of text; the scratch folder is gone."""
+    with pytest.raises(InputError, match=said) as caught:
+        desk.read(desk.file(name, data))
+
+    assert "\n" not in str(caught.value)
+    assert list((desk.folder / "home" / "scratch").iterdir()) == []
+
+
+def test_a_missing_file_and_an_empty_folder(desk):
+    """What is not there is named."""
+    (desk.folder / "nothing").mkdir()
+    with pytest.raises(InputError, match="no.csv is not there"):
+        desk.read(str(desk.folder / "no.csv"))
+    with pytest.raises(InputError, match="nothing has no file"):
+        desk.read(str(desk.folder / "nothing"))
+
+
+def test_a_folder_that_leads_back_into_itself(desk):
+    """A loop of links ends with a sentence, not with the stack."""
+    desk.file("in/a.csv", "a,b\n1,2\n")
+    (desk.folder / "in" / "loop").symlink_to(desk.folder / "in")
+    with pytest.raises(InputError, match="in/loop leads back into a folder above it"):
+        desk.read(str(desk.folder / "in"))
+
+
+@pytest.mark.parametrize("before", ["1,", '1,"'], ids=["bare", "in quotes"])
+def test_a_cell_without_an_end_does_not_fill_the_memory(desk, before):
+    """A cell of many megabytes is refused by its line, before DuckDB meets it."""
+    path = desk.folder / "giant.csv"
+    with path.open("w") as file:
+        file.write(f"a,b\n1,2\n{before}")
+        for _ in range(30):
+            file.write("x" * 1_000_000)
+        file.write("\n3,4\n")
+    with pytest.raises(InputError, match="giant.csv, line 3: the row is longer than 2 MB"):
+        desk.read(str(path))
+
+
+def test_a_damaged_parquet_footer_is_refused(desk):
+    """A file whose tail was lost is named."""
+    whole = io.BytesIO()
+    pq.write_table(pa.table({"a": [1, 2]}), whole)
+    with pytest.raises(InputError, match="cut.parquet is damaged or cut off"):
+        desk.read(desk.file("cut.parquet", whole.getvalue()[:-20]))
+
+
+def test_files_that_do_not_belong_together(desk):
+    """Other columns or another format are refused by name."""
+    one = desk.file("one.csv", "a,b\n1,2\n")
+    with pytest.raises(InputError, match="two.csv, line 1: its columns differ from those of .*one.csv"):
+        desk.read(one, desk.file("two.csv", "a,c\n1,2\n"))
+    with pytest.raises(InputError, match=r"one.csv is csv and .*three.json is json"):
+        desk.read(one, desk.file("three.json", "{}"))
+
+
+def test_an_empty_archive(desk):
+    """A zip with nothing in it is named."""
+    whole = io.BytesIO()
+    zipfile.ZipFile(whole, "w").close()
+    with pytest.raises(InputError, match=r"none\.zip"):
+        desk.read(desk.file("none.zip", whole.getvalue()))
+
+
+def test_bad_names_of_tables_and_bad_wishes(desk):
+    """Before anything is read."""
+    with pytest.raises(InputError, match="name it raw.taxis"):
+        table_name("curated.taxis")
+    with pytest.raises(DefinitionError, match="not usable"):
+        table_name("raw.No-Name")
+    with pytest.raises(DefinitionError, match="in no zone"):
+        table_name("taxis")
+    for wish, said in (
+        ({"if_exists": "perhaps"}, "if_exists is 'perhaps'"),
+        ({"delimiter": '"'}, "delimiter"),
+        ({"encoding": "klingon"}, "no encoding 'klingon'"),
+        ({"types": {"a": "number"}}, "cannot become 'number'"),
+        ({"types": {"a": "decimal(50,2)"}}, "cannot become decimal"),
+        ({"format": "exe"}, "no format 'exe'"),
+        ({"header": False}, "need column names"),
+    ):
+        with pytest.raises(InputError, match=said):
+            Options(**wish)
+    with pytest.raises(InputError, match="no column 'z' to give a type; there are a, b"):
+        desk.read(desk.file("a.csv", "a,b\n1,2\n"), types={"z": "long"})
+
+
+def test_a_value_that_is_not_of_its_wished_type(desk):
+    """File, line and value are named; the line is that of the file, quoted line ends counted."""
+    path = desk.file("a.csv", 'a,b\n1,"x\ny"\n2,z\nthree,w\n')
+    with pytest.raises(InputError, match=r"a\.csv, line 5: a is not long: three"):
+        desk.read(path, types={"a": "long"})
