@@ -117,7 +117,7 @@ def _rows(*values: Any) -> tuple[tuple[Any, ...], ...]:
 
 
 _BOTH = (True, False)
-_MORNING = datetime(2020, 1, 1, 6, 30, 0, 250_000)  # noqa: DTZ001 - a timestamp without zone
+_MORNING = datetime(2020, 1, 1, 6, 30, 0, 250_000)
 _MORNING_UTC = datetime(2020, 1, 1, 6, 30, 0, 250_000, tzinfo=UTC)
 
 CASES: tuple[CheckCase, ...] = (

@@ -33,7 +33,7 @@ SOURCE_ROW: tuple[Any, ...] = (
     2.5,
     " aBc-12 ",
     date(2020, 2, 29),
-    datetime(2020, 12, 31, 23, 59, 59, 500_000),  # noqa: DTZ001 - a timestamp without zone
+    datetime(2020, 12, 31, 23, 59, 59, 500_000),
     Decimal("1.25"),
 )
 SOURCE = Table(
@@ -95,7 +95,7 @@ CASES = (
     SqlCase("extract(day_of_week FROM dt)", "int", 6),
     SqlCase("day_of_week(date '2020-03-01')", "int", 7),
     SqlCase("date_trunc('month', dt)", "date", date(2020, 2, 1)),
-    SqlCase("date_trunc('month', ts)", "timestamp", datetime(2020, 12, 1)),  # noqa: DTZ001
+    SqlCase("date_trunc('month', ts)", "timestamp", datetime(2020, 12, 1)),
     SqlCase("date_parse('202003', '%Y%m')", "date", date(2020, 3, 1)),
     SqlCase("date_add('month', 1, date '2020-01-31')", "date", date(2020, 2, 29)),
     SqlCase("date_diff('day', date '2020-01-31', dt)", "long", 29),

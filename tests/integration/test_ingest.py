@@ -51,6 +51,7 @@ class Ingests:
         return str(path)
 
     def __call__(self, source, table="", **wishes):
+        """Ingest into the table, or another one."""
         return ingest_into(self.lake.stack, source, table=table or self.table, options=Options(**wishes))
 
     def rows(self, select="*", table=""):
@@ -77,7 +78,8 @@ def test_a_file_is_a_table_in_both_engines_and_is_kept(ingests):
 
     assert (done.rows, done.rejected, done.files, done.bytes) == (3, 0, 1, len(RIDES))
     assert {one.column: one.type for one in done.columns} == {
-        "pickup": "timestamp", "zip": "string", "passengers": "long", "fare": "double", "paid": "boolean", "zone_name": "string",
+        "pickup": "timestamp", "zip": "string", "passengers": "long", "fare": "double",
+        "paid": "boolean", "zone_name": "string",
     }  # fmt: skip
     rows = ingests.rows("zip, passengers, fare, paid, zone_name, year(pickup)")
     assert rows[0] == ("00501", 1, 7.0, True, "Lenox Hill, West", 2019)
@@ -153,11 +155,9 @@ def test_every_format(ingests, lake):
     unnested = "id, deep.s, cardinality(all)"
     assert lake.rows(ingests.table, "trino", unnested) == [(1, "x", 1), (2, None, 0)]
     assert lake.rows(ingests.table, "spark", "id, deep.s, size(all)") == [(1, "x", 1), (2, None, 0)]
-    assert lake.rows(ingests.table, "trino", "deep.k[2], all[1].v")[:0] == []
-    elements = [
-        lake.rows(f"{ingests.table} WHERE id = 1", *one) for one in (("trino", "deep.k[2]"), ("spark", "deep.k[1]"))
-    ]
-    assert elements == [[(2,)], [(2,)]]
+    where = f"{ingests.table} WHERE id = 1"
+    # Trino counts an array's elements from 1, Spark from 0.
+    assert lake.rows(where, "trino", "deep.k[2]") == lake.rows(where, "spark", "deep.k[1]") == [(2,)]
 
 
 def test_a_table_lies_over_parquet_as_it_came(ingests):
@@ -219,9 +219,13 @@ def test_dataframes(ingests, lake):
     columns = {"a": [1, 2], "b": ["x", None]}
     with lake.stack.engine("spark")._session("") as session:
         spark = session.createDataFrame([(1, "x"), (2, None)], "a long, b string")
-    for name, frame in (
-        ("pandas", pd.DataFrame(columns)), ("arrow", pa.table(columns)), ("polars", pl.DataFrame(columns)), ("spark", spark),
-    ):  # fmt: skip
+    frames = {
+        "pandas": pd.DataFrame(columns),
+        "arrow": pa.table(columns),
+        "polars": pl.DataFrame(columns),
+        "spark": spark,
+    }
+    for name, frame in frames.items():
         table = lake.name("raw", name)
         assert ingests(frame, table).rows == 2
         assert ingests.rows("a, b", table) == [(1, "x"), (2, None)]
@@ -230,7 +234,7 @@ def test_dataframes(ingests, lake):
 
 
 def test_a_killed_load_leaves_the_old_rows_and_is_cleaned_later(ingests, lake):
-    """kill -9 while files are on their way: the old rows stay, the next load removes what was left."""
+    """Kill -9 while files are on their way: the old rows stay, the next load removes what was left."""
     ingests(ingests.file("1.csv", "a,b\n1,x\n"))
     with (ingests.folder / "big.csv").open("w") as file:
         writer = csv.writer(file)

@@ -49,7 +49,7 @@ def test_an_identifier_is_the_same_name_in_every_dialect(name: str, dialect: str
         (Decimal("1E+2"), "decimal(10,2)", "CAST('100' AS DECIMAL(10,2))"),
         ("it's", "string", "'it''s'"),
         (date(2020, 2, 29), "date", "CAST('2020-02-29' AS DATE)"),
-        (datetime(2020, 1, 2, 3, 4, 5), "timestamp", "CAST('2020-01-02 03:04:05' AS TIMESTAMP(6))"),  # noqa: DTZ001
+        (datetime(2020, 1, 2, 3, 4, 5), "timestamp", "CAST('2020-01-02 03:04:05' AS TIMESTAMP(6))"),
         (
             datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC),
             "timestamptz",
@@ -79,8 +79,8 @@ def test_a_literal_has_its_columns_type(value: Any, column_type: str, sql: str) 
         (5, "string"),
         ("a\0b", "string"),
         ("2020-01-01", "date"),
-        (datetime(2020, 1, 1), "date"),  # noqa: DTZ001
-        (datetime(2020, 1, 1), "timestamptz"),  # noqa: DTZ001
+        (datetime(2020, 1, 1), "date"),
+        (datetime(2020, 1, 1), "timestamptz"),
         (datetime(2020, 1, 1, tzinfo=UTC), "timestamp"),
         (b"x", "binary"),
     ],

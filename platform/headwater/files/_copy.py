@@ -77,7 +77,7 @@ def copy_rows(
     wished = [column for column in columns if column.wished and not column.field.type and column.kind != "string"]
     where = f" WHERE {' AND '.join(column.fits for column in wished)}" if wished and reject else ""
     select = f"SELECT {', '.join(column.sql for column in columns)} FROM {relation.rows()}{where}"
-    _copy(connection, relation, select, target, partition_by, sources, wished)
+    _copy(connection, relation, select, target, partition_by=partition_by, sources=sources, wished=wished)
     bad = relation.bad_rows(connection)
     if where:
         bad += _unfit(connection, relation, wished)
@@ -100,6 +100,7 @@ def _copy(
     relation: Relation,
     select: str,
     target: Path,
+    *,
     partition_by: str,
     sources: Sequence[str],
     wished: Sequence[Planned],
@@ -143,7 +144,7 @@ def _explain(connection: Any, relation: Relation, error: Exception, wished: Sequ
 def _unfit(connection: Any, relation: Relation, wished: Sequence[Planned]) -> list[BadRow]:
     """Return rows with a value that is not of the wished type."""
     reason = " ".join(
-        f"WHEN NOT {one.fits} THEN {text(one.field.name + ' is not ' + one.shown_kind + ': ')} || left({one.field.value}, 40)"
+        f"WHEN NOT {one.fits} THEN {text(f'{one.field.name} is not {one.shown_kind}: ')} || left({one.field.value}, 40)"
         for one in wished
     )
     values = ", ".join(f"coalesce({one.value}, '')" for one in relation.fields if not one.type)
@@ -179,7 +180,8 @@ def _written(target: Path) -> tuple[tuple[Path, ...], int, Any]:
     folders = {one.parent for one in found}
     if len(folders) > _MOST_PARTITIONS:
         raise InputError(
-            f"--partition-by makes {len(folders)} partitions, more than {_MOST_PARTITIONS}; choose a column with fewer values."
+            f"--partition-by makes {len(folders)} partitions, more than {_MOST_PARTITIONS}; choose a column with fewer "
+            "values.",
         )
     footers = [(one, pq.read_metadata(one)) for one in found]
     schema = footers[0][1].schema.to_arrow_schema() if footers else pa.schema([])

@@ -59,8 +59,8 @@ def read_delimited(files: Sequence[tuple[Source, Text]], options: Options, *, de
         if set(one.header) != set(first.header):
             odd = sorted(set(one.header) ^ set(first.header))
             raise InputError(
-                f"{one.source.shown}, line 1: its columns differ from those of {first.source.shown} ({', '.join(odd)[:100]}); "
-                "ingest them into different tables.",
+                f"{one.source.shown}, line 1: its columns are not those of {first.source.shown} ({', '.join(odd)[:99]}"
+                "); ingest them into different tables.",
             )
         lines = one.text.lines - one.text.empty * (len(one.header) > 1)
         if lines <= int(options.header):
@@ -76,9 +76,9 @@ def _refuse_broken(source: Source, found: Text, delimiter: str) -> None:
 
 
 def find_delimiter(head: str) -> str:
-    """Return what most evenly divides the first lines; a comma when nothing does.
+    r"""Return what most evenly divides the first lines; a comma when nothing does.
 
-    >>> find_delimiter("a;b;c\\n1,5;2;3\\n")
+    >>> find_delimiter("a;b;c\n1,5;2;3\n")
     ';'
     """
     best, most = ",", (0.0, 0)
@@ -166,12 +166,13 @@ class Delimited(Relation):
 
     def bad_rows(self, connection: Any) -> list[BadRow]:
         """Return the rows that are not as the header and the quotes want them."""
-        known = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone()
+        known = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall()
         if not known:
             return []
         found = connection.execute(
             "SELECT s.file_path, e.line_byte_position, min(e.error_type), min(e.error_message), min(e.csv_line) "
-            "FROM (SELECT DISTINCT scan_id, file_id, file_path FROM reject_scans) s JOIN reject_errors e USING (scan_id, file_id) "
+            "FROM (SELECT DISTINCT scan_id, file_id, file_path FROM reject_scans) s "
+            "JOIN reject_errors e USING (scan_id, file_id) "
             "GROUP BY 1, 2 ORDER BY 1, 2",
         ).fetchall()
         made = []

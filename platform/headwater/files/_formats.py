@@ -14,8 +14,8 @@ __all__ = ["COMPRESSIONS", "FORMATS", "compression_of", "format_of", "without_co
 
 FORMATS = ("csv", "tsv", "json", "ndjson", "parquet", "orc", "arrow", "avro", "text", "xlsx", "objects")
 COMPRESSIONS = {
-    ".gz": "gzip", ".gzip": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zstd": "zstd", ".snappy": "snappy", ".sz": "snappy",
-    ".zip": "zip",
+    ".gz": "gzip", ".gzip": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zstd": "zstd", ".snappy": "snappy",
+    ".sz": "snappy", ".zip": "zip",
 }  # fmt: skip
 _ENDINGS = {
     "csv": "csv psv ssv dsv",

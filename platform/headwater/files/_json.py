@@ -23,6 +23,7 @@ _NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT"}
 _NUMBER_RULES = ("long", "whole", "number", "decimal")
 _TEXT_RULES = ("date", "timestamp", "timestamptz")
 _MOST_FIELDS = 500
+_LONGEST_OBJECT = 64 * 1024 * 1024
 _LARGE = 200_000_000
 _LONG_NUMBER = r"(?:^|[\[:, ])-?[0-9.]{16,}"
 
@@ -38,7 +39,7 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
         found, doubled, others = connection.execute(
             "SELECT json_group_structure(json), bool_or(len(json_keys(json)) <> len(list_distinct(json_keys(json)))), "
             f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT') FROM {scan}",
-        ).fetchone()
+        ).fetchall()[0]
     except Exception as error:
         raise InputError(_said(files, error, lines=lines)) from error
     where = files[0][0].shown
@@ -91,7 +92,8 @@ class Json(Relation):
 
 def _scan(files: Sequence[Source], *, lines: bool) -> str:
     paths = ", ".join(text(str(one.path)) for one in files)
-    return f"read_json_objects([{paths}], format='{'newline_delimited' if lines else 'auto'}', maximum_object_size=67108864)"
+    kind = "newline_delimited" if lines else "auto"
+    return f"read_json_objects([{paths}], format='{kind}', maximum_object_size={_LONGEST_OBJECT})"
 
 
 def _field(connection: Any, scan: str, name: str, key: str, structure: Any) -> Field:
@@ -139,7 +141,7 @@ def _long_numbers(connection: Any, scan: str, inner: str, structure: Any) -> str
     if not any(kind in json.dumps(structure) for kind in ('"DOUBLE"', '"UBIGINT"')):
         return ""
     asked = f"SELECT any_value(1) FROM {scan} WHERE regexp_matches({inner}::VARCHAR, {text(_LONG_NUMBER)})"
-    found = connection.execute(asked).fetchone()[0]
+    found = connection.execute(asked).fetchall()[0][0]
     return "JSON with numbers too long for nested fields, kept as text" if found else ""
 
 

@@ -138,7 +138,9 @@ class Loader:
                 self._refuse_known(load, originals)
                 whole = opened == [one.source for one in originals] and kind == "parquet"
                 lies_over = whole and not self.options.partition_by and can_lie_over(opened, columns)
-                return self._loaded(load, connection, relation, columns, originals, scratch, lies_over=lies_over)
+                return self._loaded(
+                    load, connection, relation, columns, originals=originals, scratch=scratch, lies_over=lies_over
+                )
 
     def frame(self, schema: Any, batches: Iterator[Any], *, dry_run: bool) -> Ingested:
         """Ingest rows that come as Arrow batches."""
@@ -148,7 +150,7 @@ class Loader:
             if dry_run:
                 return self._told(columns, ())
             with self._load() as load:
-                return self._loaded(load, connection, relation, columns, (), scratch)
+                return self._loaded(load, connection, relation, columns, originals=(), scratch=scratch)
 
     def _objects(self, connection: Any, originals: Sequence[_Original], scratch: Path, *, dry_run: bool) -> Ingested:
         load = self._load()
@@ -159,7 +161,7 @@ class Loader:
             return self._told(columns, originals)
         with load:
             self._refuse_known(load, originals)
-            return self._loaded(load, connection, relation, columns, originals, scratch)
+            return self._loaded(load, connection, relation, columns, originals=originals, scratch=scratch)
 
     def _load(self) -> FileLoad:
         return begin_file_load(self.name, self.stack, run=_RUN, log=self.log)
@@ -179,9 +181,9 @@ class Loader:
         connection: Any,
         relation: Relation,
         columns: list[Planned],
+        *,
         originals: Sequence[_Original],
         scratch: Path,
-        *,
         lies_over: bool = False,
     ) -> Ingested:
         with ThreadPoolExecutor(_UPLOADS) as uploads:

@@ -59,7 +59,8 @@ class Planned:
     @property
     def fits(self) -> str:
         """The SQL condition that a value is of the wished type."""
-        return f"({self.field.value} IS NULL OR coalesce({lossless(self.field.value, self.kind, self.field.rules)}, FALSE))"
+        condition = lossless(self.field.value, self.kind, self.field.rules)
+        return f"({self.field.value} IS NULL OR coalesce({condition}, FALSE))"
 
     @property
     def shown_kind(self) -> str:
@@ -138,8 +139,7 @@ _OURS = {
 def _appended(field: Field, kind: str) -> Planned:
     if field.type:
         wider = {"INTEGER": ("BIGINT", "DOUBLE"), "FLOAT": ("DOUBLE",)}
-        known = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(field.type, field.type)
-        if known.replace(" ", "") != kind.replace(" ", "") and kind not in wider.get(field.type, ()):
+        if _spelled(field.type) != _spelled(kind) and kind not in wider.get(field.type, ()):
             raise InputError(
                 f"Column {field.name!r} is {kind.lower()} in the table, but {field.type.lower()} in the new rows."
             )
@@ -150,16 +150,23 @@ def _appended(field: Field, kind: str) -> Planned:
     return Planned(field=field, kind=ours, why="as in the table", wished=True)
 
 
+def _spelled(kind: str) -> str:
+    """Return a type of DuckDB's in the one spelling that types are compared in."""
+    return kind.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE").replace('"', "").replace(" ", "")
+
+
 def _judged(connection: Any, relation: Relation, fields: Sequence[Field], *, whole: bool) -> dict[str, Planned]:
     """Judge text columns; the first rows sort out most rules before all rows are asked."""
     if not fields:
         return {}
     rules = {field.value: field.rules for field in fields}
     limited = f"(SELECT * FROM {relation.rows()} LIMIT {_SAMPLE})"
-    verdicts = judge(rules, connection.execute(f"SELECT {judging_select(rules)} FROM {limited}").fetchone())
+    verdicts = judge(rules, connection.execute(f"SELECT {judging_select(rules)} FROM {limited}").fetchall()[0])
     if whole:
         rules = {value: verdict.alive for value, verdict in verdicts.items()}
-        verdicts = judge(rules, connection.execute(f"SELECT {judging_select(rules)} FROM {relation.rows()}").fetchone())
+        verdicts = judge(
+            rules, connection.execute(f"SELECT {judging_select(rules)} FROM {relation.rows()}").fetchall()[0]
+        )
     return {
         field.name: Planned(
             field=field,

@@ -35,7 +35,7 @@ def common_format(sources: Sequence[Source], options: Options) -> str:
     Raises:
         InputError: There are several, or one is unknown.
     """
-    formats = {}
+    formats: dict[str, str] = {}
     for source in sources:
         formats.setdefault(format_of(source.path, source.name, source.shown, options.format), source.shown)
     if len(formats) > 1:

@@ -32,8 +32,11 @@ def publish_rejects(
     with begin_file_load(name.rejected, stack, run="ingest", log=log) as load:
         schema, whole = _parquet(rejected)
         uri = f"{load.prefix}data/rejected.parquet"
-        stack.storage.put(uri, whole)
-        load.publish(schema, [uri], replace=replace, partition_by="", summary={"headwater.run": "ingest"})
+        if rejected:
+            stack.storage.put(uri, whole)
+        load.publish(
+            schema, [uri] if rejected else [], replace=replace, partition_by="", summary={"headwater.run": "ingest"}
+        )
 
 
 def _parquet(rejected: Sequence[BadRow]) -> tuple[object, bytes]:

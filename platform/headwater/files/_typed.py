@@ -256,7 +256,8 @@ def _first_schema(files: Sequence[Source], kind: str, read: Callable[[Any], Any]
 def _same_columns(first: tuple[str, Any] | None, other: tuple[str, Any]) -> tuple[str, Any]:
     if first is not None and not other[1].equals(first[1], check_metadata=False):
         raise InputError(
-            f"{other[0]}: its columns or their types differ from those of {first[0]}; ingest them into different tables."
+            f"{other[0]}: its columns or their types differ from those of {first[0]}; ingest them into different "
+            "tables.",
         )
     return first or other
 

@@ -140,8 +140,8 @@ def checked_cast(value: str, kind: str, mark: str, rules: Sequence[str] = ()) ->
     if kind == "null":
         return f"CASE WHEN {value} IS NULL THEN NULL ELSE error({text(mark)}) END"
     return (
-        f"CASE WHEN {value} IS NULL THEN NULL WHEN {lossless(value, kind, rules)} THEN CAST({value} AS {duck_type(kind)}) "
-        f"ELSE error({text(mark)}) END"
+        f"CASE WHEN {value} IS NULL THEN NULL WHEN {lossless(value, kind, rules)} "
+        f"THEN CAST({value} AS {duck_type(kind)}) ELSE error({text(mark)}) END"
     )
 
 
@@ -184,7 +184,8 @@ def judging_select(columns: Mapping[str, Sequence[str]]) -> str:
     asked = []
     for value, rules in columns.items():
         asked += [question.replace("{v}", value) for question in _QUESTIONS]
-        asked += [f"coalesce(bool_and(coalesce({_RULES[rule](value)}, {value} IS NULL)), TRUE)" for rule in rules]
+        passed = (f"{value} IS NULL OR coalesce({_RULES[rule](value)}, FALSE)" for rule in rules)
+        asked += [f"coalesce(bool_and({one}), TRUE)" for one in passed]
     return ", ".join(asked)
 
 
@@ -196,21 +197,12 @@ def judge(columns: Mapping[str, Sequence[str]], row: Sequence[Any]) -> dict[str,
         at += len(_QUESTIONS)
         passed = tuple(rule for rule, ok in zip(rules, row[at : at + len(rules)], strict=True) if ok)
         at += len(rules)
-        found[value] = _verdict(passed, *facts)
+        found[value] = _verdict(passed, facts)
     return found
 
 
-def _verdict(
-    passed: tuple[str, ...],
-    count: int,
-    digits: int,
-    scale: int,
-    zeros: str,
-    number: str,
-    word: str,
-    low: str,
-    high: str,
-) -> Verdict:
+def _verdict(passed: tuple[str, ...], facts: Sequence[Any]) -> Verdict:
+    count, digits, scale, zeros, number, word, low, high = facts
     examples = tuple(dict.fromkeys(value for value in (low, high) if value is not None))
     if not count:
         return Verdict("null", "every row is empty", (), passed)

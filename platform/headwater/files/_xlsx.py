@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import datetime
+import datetime as dt
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sheet_as_text"]
 
-_MIDNIGHT = datetime.time()
+_MIDNIGHT = dt.time()
 
 
 def sheet_as_text(source: Source, target: Path) -> tuple[Source, frozenset[int]]:
@@ -49,7 +49,7 @@ def _kinds(sheet: Any) -> tuple[frozenset[int], frozenset[int]]:
         for at, value in enumerate(row):
             if isinstance(value, str):
                 texts.add(at)
-            elif isinstance(value, datetime.datetime) and value.time() != _MIDNIGHT:
+            elif isinstance(value, dt.datetime) and value.time() != _MIDNIGHT:
                 times.add(at)
     return frozenset(texts), frozenset(times)
 
@@ -64,9 +64,9 @@ def _cell(value: Any, *, times: bool) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, datetime.datetime) and not times:
+    if isinstance(value, dt.datetime) and not times:
         return value.date().isoformat()
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return value.isoformat(" ")
     return str(value)
 

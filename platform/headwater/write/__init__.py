@@ -2,8 +2,8 @@
 
 ``write`` has a table's engine fill a stage, runs the checks on the staged rows, and publishes them by one commit of
 metadata; readers see the old rows or the new ones. ``load_raw`` does the same for files: they are stored beside the old
-ones, verified, and shown by one change of the metastore; ``begin_file_load`` for what ``headwater.ingest`` makes. A run that fails or is killed leaves the table as it was, and
-the next write of the table removes what it left.
+ones, verified, and shown by one change of the metastore; ``begin_file_load`` for what ``headwater.ingest`` makes. A run
+that fails or is killed leaves the table as it was, and the next write of the table removes what it left.
 """
 
 from __future__ import annotations

@@ -159,6 +159,10 @@ class FileLoad:
                     if table is None:
                         return self._create(catalog, schema, files, partition_by, told)
                     return self._change(table, schema, files, replace=replace, summary=told)
+            except ValueError as error:
+                raise WriteError(
+                    f"{self.name} was not published: its files do not fit it ({_short(error)})."
+                ) from error
             except (CommitFailedException, ValidationException, TableAlreadyExistsError) as error:
                 self.log(f"{self.name}: another writer was first, trying again ({error})")
                 time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, _LONGEST_WAIT))  # noqa: S311 - no secret
@@ -187,7 +191,7 @@ class FileLoad:
         gone = tuple(live_files(table)) if replace else ()
         with table.transaction() as transaction:
             # The metastore's lock is held while requirements are judged, so a fence cannot come in between.
-            requirement = NotFenced(target=str(self.name), token=self.token)
+            requirement: Any = NotFenced(target=str(self.name), token=self.token)
             transaction._stage((), (requirement,))  # noqa: SLF001 - there is no public way
             if replace:
                 _reshape(transaction, table, _fresh(schema))
@@ -253,6 +257,10 @@ class FileLoad:
         return table is not None and published_snapshot(table, self.token) is not None
 
 
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
 def _load_id(uri: str) -> str:
     found = layout.parse_load(uri)
     return found.id if found else ""
@@ -262,7 +270,24 @@ def _fresh(schema: Any) -> Schema:
     from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids  # noqa: PLC0415 - there is no public way
     from pyiceberg.schema import assign_fresh_schema_ids  # noqa: PLC0415
 
-    return assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(schema))
+    return assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(_optional(schema)))
+
+
+def _optional(schema: Any) -> Any:
+    """Return a schema without required fields: one load's rows say nothing of the next one's."""
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    return pa.schema([pa.field(one.name, _optional_type(pa, one.type)) for one in schema])
+
+
+def _optional_type(pa: Any, kind: Any) -> Any:
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(one.name, _optional_type(pa, one.type)) for one in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(_optional_type(pa, kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_type, _optional_type(pa, kind.item_type))
+    return kind
 
 
 def _spec(schema: Schema, column: str) -> Any:

@@ -54,10 +54,14 @@ class Desk:
             relation = open_files(connection, sources, kind, options, scratch / "t")
             columns = plan_columns(connection, relation, options, None, whole=whole)
             try:
-                copied = self._copy(connection, relation, columns, scratch / "1" / "c", options, sources)
+                copied = self._copy(
+                    connection, relation, columns, scratch / "1" / "c", options=options, sources=sources
+                )
             except Mistyped:
                 columns = plan_columns(connection, relation, options, None, whole=True)
-                copied = self._copy(connection, relation, columns, scratch / "2" / "c", options, sources)
+                copied = self._copy(
+                    connection, relation, columns, scratch / "2" / "c", options=options, sources=sources
+                )
             rows = [row for path in copied.files for row in pq.ParquetFile(path).read().to_pylist()]
         return Made(
             {one.field.name: one.shown_kind for one in columns},
@@ -67,7 +71,7 @@ class Desk:
         )
 
     def _copy(
-        self, connection: Any, relation: Any, columns: Any, target: Path, options: Options, sources: Sequence[Any]
+        self, connection: Any, relation: Any, columns: Any, target: Path, *, options: Options, sources: Sequence[Any]
     ) -> Any:
         return copy_rows(
             connection,

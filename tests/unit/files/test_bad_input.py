@@ -106,7 +106,7 @@ def test_a_damaged_parquet_footer_is_refused(desk):
 def test_files_that_do_not_belong_together(desk):
     """Other columns or another format are refused by name."""
     one = desk.file("one.csv", "a,b\n1,2\n")
-    with pytest.raises(InputError, match="two.csv, line 1: its columns differ from those of .*one.csv"):
+    with pytest.raises(InputError, match="two.csv, line 1: its columns are not those of .*one.csv"):
         desk.read(one, desk.file("two.csv", "a,c\n1,2\n"))
     with pytest.raises(InputError, match=r"one.csv is csv and .*three.json is json"):
         desk.read(one, desk.file("three.json", "{}"))

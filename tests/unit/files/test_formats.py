@@ -14,8 +14,8 @@ import openpyxl
 import pyarrow as pa
 import pytest
 import zstandard
-from headwater.files._objects import object_rows
 from headwater.files._find import Source
+from headwater.files._objects import object_rows
 from headwater.files._text import _Count
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +27,7 @@ CSV = b'a,b\n1,x\n2,"y\nz"\n'
 
 
 def zipped(data: bytes) -> bytes:
+    """Return an archive with a file in a folder."""
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr("in/t.csv", data)
@@ -101,7 +102,7 @@ def typed() -> pa.Table:
     return pa.table(
         {
             "Id": pa.array([1, 2], pa.int16()),
-            "t": pa.array([dt.datetime(2020, 1, 2, 3, 4, 5), None], pa.timestamp("us")),  # noqa: DTZ001
+            "t": pa.array([dt.datetime(2020, 1, 2, 3, 4, 5), None], pa.timestamp("us")),
             "deep": pa.array(
                 [{"X y": 1, "l": [1, 2]}, None], pa.struct({"X y": pa.int64(), "l": pa.list_(pa.int32())})
             ),
@@ -110,6 +111,7 @@ def typed() -> pa.Table:
 
 
 def written(kind: str) -> bytes:
+    """Return the table in a format."""
     whole = io.BytesIO()
     if kind == "parquet":
         pq.write_table(typed(), whole)
@@ -130,7 +132,7 @@ def test_formats_with_types(desk, kind):
 
     assert found.types["id"] == "integer"
     assert found.rows[0]["deep"] == {"x_y": 1, "l": [1, 2]}
-    assert found.rows[0]["t"].replace(tzinfo=None) == dt.datetime(2020, 1, 2, 3, 4, 5)  # noqa: DTZ001
+    assert found.rows[0]["t"].replace(tzinfo=None) == dt.datetime(2020, 1, 2, 3, 4, 5)
     assert found.rows[1] == {"id": 2, "t": None, "deep": None}
 
 
@@ -158,7 +160,7 @@ def test_excel(desk):
         ["Zip", "n", "on", "at"],
         ["10001", 1, dt.datetime(2020, 1, 2), dt.datetime(2020, 1, 2, 3, 4)],
         [None, 2.5],
-    ):  # noqa: DTZ001
+    ):
         book.active.append(row)
     whole = io.BytesIO()
     book.save(whole)
