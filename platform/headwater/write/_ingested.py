@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -172,10 +173,8 @@ class FileLoad:
         self, catalog: Catalog, schema: Any, files: Sequence[str], partition_by: str, summary: Mapping[str, str]
     ) -> int:
         place = layout.location(self.stack.profile.bucket, self.name)
-        try:
+        with suppress(NamespaceAlreadyExistsError):
             catalog.create_namespace(self.name.zone, {"location": place.rpartition("/")[0]})
-        except NamespaceAlreadyExistsError:
-            self.log(f"{self.name}: new")
         fresh = _fresh(schema)
         transaction = catalog.create_table_transaction(
             (self.name.zone, self.name.name), fresh, place, _spec(fresh, partition_by), properties=_PROPERTIES
