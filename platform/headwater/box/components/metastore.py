@@ -148,6 +148,9 @@ def _site(profile: Profile, folder: Path) -> dict[str, str]:
     return {
         "metastore.thrift.uris": f"thrift://{profile.address('metastore')}",
         "metastore.warehouse.dir": f"s3a://{profile.bucket}/",
+        # Columns of an Iceberg table are found by id or name, so another type in a column's place harms nobody; without
+        # this no ingest could replace a table by rows with other columns.
+        "metastore.disallow.incompatible.col.type.changes": "false",
         "metastore.expression.proxy": "org.apache.hadoop.hive.metastore.DefaultPartitionExpressionProxy",
         "metastore.task.threads.always": "org.apache.hadoop.hive.metastore.events.EventCleanerTask",
         "metastore.event.db.notification.api.auth": "false",
