@@ -25,7 +25,7 @@ __all__ = ["MARK", "Planned", "plan_columns"]
 
 # In DuckDB's error: this column was taken for something that it is not.
 MARK = "headwater-mistyped:"
-_SAMPLE = 50_000
+_SAMPLE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
