@@ -112,6 +112,7 @@ def test_every_chart_of_the_default_dashboards_is_drawn(project, slug):
 def test_a_browser_sees_a_chart_that_fails(project):
     """The eyes of the tests above are open: a chart whose table is gone is reported."""
     stack = Stack.build(project.profile)
+    stack.engine("trino").arrow("DROP TABLE IF EXISTS curated.soon_gone")
     stack.engine("trino").arrow("CREATE TABLE curated.soon_gone AS SELECT 1 AS a, 'x' AS b")
     headwater(project.profile, "dashboards", "draft", "curated.soon_gone")
     _push(project)
@@ -167,7 +168,15 @@ def test_a_dataset_of_a_users_own_is_shared_and_not_taken_over(project):
     database = api("GET", "/database/")["result"][0]["id"]
     table = {"database": database, "schema": "curated", "table_name": "loan_state"}
     own = api("POST", "/dataset/", json=table)["id"]
-    mine = [{"metric_name": "mine", "expression": "max(loans)"}, {"metric_name": "count", "expression": "count(*)"}]
+    try:
+        _share(project, own)
+    finally:
+        api("DELETE", f"/dataset/{own}")
+
+
+def _share(project, own):
+    api = project.api
+    mine = [{"metric_name": "mine", "expression": "max(loans)"}, {"metric_name": "count", "expression": "COUNT(*)"}]
     api("PUT", f"/dataset/{own}", json={"metrics": mine})
     uuid = api("GET", f"/dataset/{own}")["result"]["uuid"]
     shutil.copytree(str(files("headwater_dashboards") / "loans"), project.folder)
@@ -187,7 +196,6 @@ def test_a_dataset_of_a_users_own_is_shared_and_not_taken_over(project):
 
     left = [one["metric_name"] for one in api("GET", f"/dataset/{own}")["result"]["metrics"]]
     assert {"mine", "count"} <= set(left)
-    api("DELETE", f"/dataset/{own}")
 
 
 def test_two_projects_share_a_table_without_breaking_each_other(project, tmp_path):
@@ -329,6 +337,7 @@ def _until(holds):
 def test_a_draft_of_any_table_is_drawn(project):
     """A table that no definition knows, with every kind of column; names that SQL keeps for itself among them."""
     stack = Stack.build(project.profile)
+    stack.engine("trino").arrow("DROP TABLE IF EXISTS curated.odd_mix")
     stack.engine("trino").arrow("""
         CREATE TABLE curated.odd_mix AS
         SELECT n AS id, CAST(n % 7 AS integer) AS "select", CAST(sqrt(n) AS double) AS root,
