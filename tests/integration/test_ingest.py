@@ -313,7 +313,7 @@ def test_exports(ingests, lake, ending, monkeypatch):
 
 def _read(path, ending):
     if ending == "csv":
-        return list(csv.reader(path.open()))[1:]
+        return list(csv.reader(path.read_text().splitlines()))[1:]
     if ending == "json":
         return [list(row.values()) for row in json.loads(path.read_text())]
     if ending == "ndjson":
