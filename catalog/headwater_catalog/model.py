@@ -1,0 +1,198 @@
+"""What the catalog knows: tables, columns, edges and runs, as frozen values. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+__all__ = [
+    "WHOLE_TABLE",
+    "ColumnEdge",
+    "ColumnFacts",
+    "Kind",
+    "Lineage",
+    "Origin",
+    "Partaking",
+    "RunFacts",
+    "TableFacts",
+    "strongest",
+]
+
+# Stands for the target's rows as a whole, where a column decides which rows there are rather than what they hold.
+WHOLE_TABLE = ""
+
+
+class Kind(StrEnum):
+    """What one column does to another, the weakest first; the last two decide about rows, not values."""
+
+    COPIED = "copied"
+    TRANSFORMED = "transformed"
+    AGGREGATED = "aggregated"
+    FILTER = "filter"
+    JOIN = "join"
+
+
+class Origin(StrEnum):
+    """Who says so: a definition, SQL text that was read, or an engine that ran it."""
+
+    DECLARED = "declared"
+    PARSED = "parsed"
+    OBSERVED = "observed"
+
+
+_VALUE_KINDS = (Kind.COPIED, Kind.TRANSFORMED, Kind.AGGREGATED)
+
+
+def strongest(*kinds: Kind) -> Kind:
+    """Return what a chain of value kinds amounts to: one aggregation on the way makes the whole an aggregation."""
+    return max(kinds, key=_VALUE_KINDS.index)
+
+
+@dataclass(frozen=True, order=True)
+class ColumnEdge:
+    """One column's influence on another.
+
+    Args:
+        source: The read table, as the statement or event names it.
+        source_column: Its column.
+        target_column: The written column, or ``WHOLE_TABLE``.
+        kind: What is done.
+    """
+
+    source: str
+    source_column: str
+    target_column: str
+    kind: Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """What one statement reads and writes.
+
+    Args:
+        target: The written table; empty for a query.
+        sources: The read tables, in order of first mention.
+        columns: Influence of column on column.
+        outputs: The written columns, in order; empty where a star hides them.
+        problem: Why column lineage is missing or incomplete; empty when it is whole.
+    """
+
+    target: str
+    sources: tuple[str, ...]
+    columns: frozenset[ColumnEdge] = frozenset()
+    outputs: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """One column as somebody describes it.
+
+    Args:
+        name: Its name.
+        type: Its type, in the words of whoever describes it.
+        doc: What it means.
+        tags: Such as ``pii``.
+    """
+
+    name: str
+    type: str = ""
+    doc: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFacts:
+    """One table as its definition describes it.
+
+    Args:
+        name: ``zone.name``.
+        kind: ``table``, or ``files`` for what a raw table is loaded from.
+        doc: What one row is.
+        owner: E-mail address or ``team:name``.
+        domain: What it belongs to.
+        tags: Free labels.
+        columns: In order.
+        lineage: What it is made of, by who says so.
+        aliases: Other names of it.
+        place: File and line of the definition.
+        code: The body: SQL text, or empty.
+    """
+
+    name: str
+    kind: str = "table"
+    doc: str = ""
+    owner: str = ""
+    domain: str = ""
+    tags: tuple[str, ...] = ()
+    columns: tuple[ColumnFacts, ...] = ()
+    lineage: tuple[tuple[Origin, Lineage], ...] = ()
+    aliases: tuple[str, ...] = ()
+    place: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partaking:
+    """A table's part in a run.
+
+    Args:
+        aliases: All names that the event gives it, the best first.
+        snapshot: The Iceberg snapshot that was read or written; empty when the event does not say.
+        rows: Rows written, if said.
+        bytes: Bytes written, if said.
+        columns: Its columns, if said.
+    """
+
+    aliases: tuple[str, ...]
+    snapshot: str = ""
+    rows: int | None = None
+    bytes: int | None = None
+    columns: tuple[ColumnFacts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """One run of one job, as all its events together tell it.
+
+    Args:
+        run: Its id.
+        job: Namespace and name.
+        state: The last state told: START, RUNNING, COMPLETE, ABORT, FAIL or OTHER.
+        began: The first event's time.
+        ended: The last event's time, once the run is over.
+        engine: What ran it, e.g. ``spark 4.1.3``.
+        parent: The run that this one belongs to; empty without.
+        partition: The Dagster partition; empty without.
+        sql: The statement, if told.
+        error: Why it failed, if told.
+        inputs: What was read, by the name of ``edges``.
+        outputs: What was written, by the name of ``edges``.
+        edges: Column lineage by written table.
+        changes: Tables created, dropped, renamed, as ``(what, name, former name)``.
+    """
+
+    run: str
+    job: tuple[str, str]
+    state: str
+    began: datetime
+    ended: datetime | None = None
+    engine: str = ""
+    parent: str = ""
+    partition: str = ""
+    sql: str = ""
+    error: str = ""
+    inputs: dict[str, Partaking] = field(default_factory=dict)
+    outputs: dict[str, Partaking] = field(default_factory=dict)
+    edges: dict[str, frozenset[ColumnEdge]] = field(default_factory=dict)
+    changes: tuple[tuple[str, str, str], ...] = ()
+
+
+def first_mentions(names: Iterable[str]) -> Sequence[str]:
+    """Return names without repetition, in order of first mention."""
+    return tuple(dict.fromkeys(names))
