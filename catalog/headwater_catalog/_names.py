@@ -51,7 +51,7 @@ _GLUE = re.compile(r"arn:[^/]*:glue:[^/]*/table/(?P<database>[^/]+)/(?P<name>[^/
 _ASSET = re.compile(r"(\w+)/(\w+)")
 _DATASET = re.compile(r"superset:\d+")
 _UNIQUE = re.compile(r"(?P<name>.+)-[0-9a-f]{32}")
-_SCHEME = re.compile(r"[A-Za-z][\w+.-]*:")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`')
 _FILE = re.compile(r".*\.[A-Za-z0-9]{2,8}")
 
 
@@ -80,7 +80,7 @@ def read(text: str, bucket: str) -> tuple[str, str | Location]:
     addressed = _addressed(text)
     if addressed:
         return addressed
-    return ("other", text) if ":" in _PART.sub("", text) or _SCHEME.match(text) else _dotted(text)
+    return ("other", text) if ":" in _QUOTED.sub("", text) else _dotted(text)
 
 
 def _addressed(text: str) -> tuple[str, str] | None:

@@ -84,6 +84,15 @@ class Reference:
         """The key under which a node is found again by a name that has no meaning of its own; empty for the others."""
         return (self.paths[0] if self.paths else self.name) if self.kind in _RANK else ""
 
+    @property
+    def kept(self) -> str:
+        """What is kept of it as an alias: of a location the table's folder; nothing of a stage, as it passes."""
+        if "__stage_" in self.text or "/_stage" in self.text:
+            return ""
+        scheme, _, rest = self.text.strip().partition("://")
+        end = self.paths[0].partition("://")[2] if self.paths else rest
+        return f"{scheme}://{end}" if self.kind == "location" else self.text.strip()
+
 
 class Known(ABC):
     """What has been learned so far; the store and ``Memory`` are the two."""

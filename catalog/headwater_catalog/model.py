@@ -174,13 +174,16 @@ class RunFacts:
         inputs: What was read, by the name of ``edges``.
         outputs: What was written, by the name of ``edges``.
         edges: Column lineage by written table.
-        changes: Tables created, dropped, renamed, as ``(what, name, former name)``.
+        changes: Tables created, dropped or renamed, the name before, and when.
+        last: The last event's time.
+        effective: It has written something: it is complete, or runs on.
     """
 
     run: str
     job: tuple[str, str]
     state: str
     began: datetime
+    last: datetime
     ended: datetime | None = None
     engine: str = ""
     parent: str = ""
@@ -190,7 +193,8 @@ class RunFacts:
     inputs: dict[str, Partaking] = field(default_factory=dict)
     outputs: dict[str, Partaking] = field(default_factory=dict)
     edges: dict[str, frozenset[ColumnEdge]] = field(default_factory=dict)
-    changes: tuple[tuple[str, str, str], ...] = ()
+    changes: tuple[tuple[str, Partaking, str, datetime], ...] = ()
+    effective: bool = False
 
 
 def first_mentions(names: Iterable[str]) -> Sequence[str]:

@@ -38,6 +38,7 @@ PORTS = (
     "spark-driver",
     "spark-blocks",
     "dagster-code",
+    "catalog",
 )
 
 

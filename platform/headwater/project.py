@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from headwater.profile import Profile
 
-__all__ = ["Project", "Source", "definition_folders", "load_project", "load_tables"]
+__all__ = ["Project", "Source", "definition_folders", "definition_states", "load_project", "load_tables"]
 
 _PACKAGE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
 
@@ -125,6 +125,28 @@ def definition_folders(profile: Profile) -> tuple[Path, ...]:
             spec = importlib.util.find_spec(entry)
             found += map(Path, (spec.submodule_search_locations if spec else None) or ())
     return tuple(found)
+
+
+def definition_states(profile: Profile, more: Iterable[Path] = ()) -> Mapping[Path, int]:
+    """Return the time of the last change of every file that definitions are made of, and of further files."""
+    return {path: changed for path in (*_definition_files(profile), *more) if (changed := _changed(path))}
+
+
+def _definition_files(profile: Profile) -> Iterator[Path]:
+    yield profile.project / PROJECT_FILE
+    try:
+        folders = definition_folders(profile)
+    except ConfigError:
+        return  # whoever loads them says so; a change of the file above shows
+    for folder in folders:
+        yield from folder.rglob("*.py")
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _entries(folder: Path) -> tuple[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from headwater.box.processes import members
 
 pytestmark = pytest.mark.box
 
-COMPONENTS = {"postgres", "minio", "metastore", "spark", "trino", "superset", "dagster"}
+COMPONENTS = {"postgres", "minio", "metastore", "spark", "trino", "superset", "dagster", "catalog"}
 
 
 def _status(profile):

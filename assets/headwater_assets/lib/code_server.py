@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from headwater.errors import ConfigError
 from headwater.profile import Profile
-from headwater.project import definition_folders
+from headwater.project import definition_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ _LOOK_SECONDS = 2.0
 
 def states(profile: Profile) -> Mapping[Path, int]:
     """Return the time of the last change of every file that definitions are made of."""
-    return {path: changed for path in _files(profile) if (changed := _changed(path))}
+    return definition_states(profile, _added(profile))
 
 
 def main() -> None:
@@ -50,25 +50,14 @@ def _watch(profile: Profile) -> None:
             os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])  # noqa: S606 - itself
 
 
-def _files(profile: Profile) -> Iterator[Path]:
-    yield profile.project / "headwater.toml"
+def _added(profile: Profile) -> Iterator[Path]:
     try:
-        folders = definition_folders(profile)
         # Packages above this one say where the files of what they add are.
         added = [folder for point in entry_points(group="headwater.folders") for folder in point.load()(profile)]
     except ConfigError:
-        return  # the server says so; a change of the file above starts it anew
-    for folder in folders:
-        yield from folder.rglob("*.py")
+        return  # the server says so; a change of the project's file starts it anew
     for folder in added:
         yield from folder.rglob("*.yaml")
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 if __name__ == "__main__":

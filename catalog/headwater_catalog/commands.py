@@ -1,0 +1,155 @@
+"""The commands of the catalog, thin over its REST interface."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+from headwater.cli.output import as_table, objects_as_table, output_option
+from headwater.profile import Profile
+
+from headwater_catalog.client import Client
+
+__all__ = ["history", "impact", "lineage", "search", "table"]
+
+_DOC_WIDTH = 60
+
+
+@click.command()
+@click.argument("text")
+@click.option("--zone", default="", help="Only tables of this zone.")
+@click.option("--owner", default="", help="Only tables of this owner.")
+@click.option("--tag", default="", help="Only tables with this tag.")
+@click.option("--limit", default=20, show_default=True, help="At most so many.")
+@output_option("table", "json")
+def search(*, text: str, zone: str, owner: str, tag: str, limit: int, output: str) -> None:
+    """Find tables by name, column, doc, owner or tag; a typo does no harm."""
+    answer = _ask("search", q=text, zone=zone, owner=owner, tag=tag, limit=limit)
+    rows = [
+        {"table": one["name"], "because": f"{one['in']}: {_short(one['matched'])}", "owner": one["owner"]}
+        for one in answer["results"]
+    ]
+    _show(answer, output, objects_as_table(rows) or f"Nothing is like {text!r}.")
+
+
+@click.command()
+@click.argument("name")
+@output_option("table", "json")
+def table(name: str, output: str) -> None:
+    """Show what the catalog knows of a table; NAME is zone.name, a location or any other of its names."""
+    answer = _ask("table", name=name)
+    about = [
+        ("table", answer["name"]),
+        ("doc", answer["doc"]),
+        ("owner", answer["owner"]),
+        ("domain", answer["domain"]),
+        ("tags", ", ".join(answer["tags"])),
+        ("defined in", answer["place"]),
+        ("made from", ", ".join(answer["upstreams"])),
+        ("read by", ", ".join(answer["downstreams"])),
+        ("dropped", answer["dropped_at"]),
+        ("problem", answer["problem"]),
+    ]
+    columns = [
+        {"column": one["name"], "type": one["type"], "tags": ", ".join(one["tags"]), "doc": _short(one["doc"])}
+        for one in answer["columns"]
+    ]
+    aliases = [{"alias": one["text"], "kind": one["kind"]} for one in answer["aliases"]]
+    parts = [as_table(("what", "value"), [row for row in about if row[1]]), *map(objects_as_table, (columns, aliases))]
+    _show(answer, output, "\n\n".join(part for part in parts if part))
+
+
+@click.command()
+@click.argument("name", metavar="TABLE[.COLUMN]")
+@click.option("--direction", type=click.Choice(("both", "up", "down")), default="both", show_default=True)
+@click.option("--depth", default=3, show_default=True, help="Steps away.")
+@click.option("--columns", is_flag=True, help="Column by column.")
+@click.option("--as-of", metavar="RUN|TIME|SNAPSHOT", default="", help="As it was then.")
+@output_option("table", "json")
+def lineage(*, name: str, direction: str, depth: int, columns: bool, as_of: str, output: str) -> None:
+    """Show what a table or column is made of, and what is made of it."""
+    given, column = _split(name)
+    answer = _ask(
+        "lineage",
+        name=given,
+        column=column,
+        columns=str(columns).lower(),
+        direction=direction,
+        depth=depth,
+        as_of=as_of,
+    )
+    rows = [
+        {
+            "from": f"{one['source']}.{one['source_column']}",
+            "to": f"{one['target']}.{one['target_column']}".rstrip("."),
+            "kind": one["kind"],
+            "said": ", ".join(one["origins"]),
+        }
+        for one in answer["columns"]
+    ] or [{"from": one["source"], "to": one["target"], "said": ", ".join(one["origins"])} for one in answer["edges"]]
+    _show(answer, output, objects_as_table(rows) or f"The catalog knows no lineage of {name}.")
+    _say_if_cut(answer)
+
+
+@click.command()
+@click.argument("name", metavar="TABLE[.COLUMN]")
+@click.option("--fail", is_flag=True, help="End with exit code 1 when anything breaks.")
+@output_option("table", "json")
+def impact(*, name: str, fail: bool, output: str) -> None:
+    """Show every table and column that breaks when a table or column goes, and whose they are."""
+    given, column = _split(name)
+    answer = _ask("impact", name=given, column=column)
+    rows = [
+        {
+            "table": one["table"],
+            "columns": ", ".join(one["columns"]) or "which rows",
+            "certain": one["certain"],
+            "owner": one["owner"],
+            "steps": one["steps"],
+        }
+        for one in answer["breaks"]
+    ]
+    _show(answer, output, objects_as_table(rows) or f"Nothing that the catalog knows depends on {name}.")
+    _say_if_cut(answer)
+    if fail and rows:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--limit", default=20, show_default=True, help="At most so many runs and changes.")
+@output_option("table", "json")
+def history(name: str, limit: int, output: str) -> None:
+    """Show a table's runs and what happened to it."""
+    answer = _ask("history", name=name, limit=limit)
+    keys = ("ended_at", "state", "direction", "job", "partition", "snapshot", "rows", "run")
+    runs = [{key: one[key] for key in keys} for one in answer["runs"]]
+    parts = [objects_as_table(runs), objects_as_table(answer["changes"])]
+    _show(answer, output, "\n\n".join(part for part in parts if part) or f"Nothing has happened to {name} yet.")
+
+
+def _ask(question: str, **parameters: object) -> dict[str, Any]:
+    return Client(Profile.load()).get(question, **parameters)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Read ``zone.name.column``; every other form is a table's name as a whole."""
+    parts = name.split(".")
+    if len(parts) == 3 and not {'"', "`", "/", ":"} & set(name):  # noqa: PLR2004
+        return ".".join(parts[:2]), parts[2]
+    return name, ""
+
+
+def _show(answer: dict[str, Any], output: str, table_text: str) -> None:
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False) if output == "json" else table_text)
+
+
+def _say_if_cut(answer: dict[str, Any]) -> None:
+    if answer["cut"]:
+        click.echo("The answer is cut: there is more beyond its depth or bound.", err=True)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _DOC_WIDTH else f"{text[: _DOC_WIDTH - 1]}…"

@@ -1,0 +1,214 @@
+"""OpenLineage: reads events, and what all events of one run together say. Pure.
+
+The events of a run add up: whatever their order, and however often each comes, ``run_facts`` gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from headwater_catalog._event import DatasetEvent, Event, InvalidEvent, JobEvent, RunEvent, read_event
+from headwater_catalog.model import WHOLE_TABLE, ColumnEdge, ColumnFacts, Kind, Partaking, RunFacts, first_mentions
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from headwater_catalog._event import Dataset
+
+__all__ = [
+    "DatasetEvent",
+    "Event",
+    "InvalidEvent",
+    "JobEvent",
+    "RunEvent",
+    "column_edges",
+    "dataset_text",
+    "partaking",
+    "read_event",
+    "run_facts",
+]
+
+_OVER = frozenset({"COMPLETE", "ABORT", "FAIL"})
+# A run that only began may have written nothing; one that runs on, such as a stream, has.
+_EFFECTIVE = frozenset({"COMPLETE", "RUNNING"})
+_CHANGES = {"CREATE": "created", "DROP": "dropped", "RENAME": "renamed"}
+_DIRECT = {"IDENTITY": Kind.COPIED, "TRANSFORMATION": Kind.TRANSFORMED, "AGGREGATION": Kind.AGGREGATED}
+_INDIRECT = {"JOIN": Kind.JOIN, "FILTER": Kind.FILTER, "GROUP_BY": Kind.AGGREGATED}
+# These decide about one column's values, not about rows; what rows are sorted by changes none of them.
+_INDIRECT_VALUE = frozenset({"CONDITIONAL", "WINDOW"})
+_PARTITION_TAGS = ("partition", "dagster/partition")
+
+
+def run_facts(events: Sequence[RunEvent]) -> RunFacts:
+    """Return what the events of one run say together; there must be at least one."""
+    ordered = sorted(events, key=lambda one: (one.event_time, one.event_type, one.model_dump_json()))
+    last = _last_state(ordered)
+    effective = any(one.event_type in _EFFECTIVE for one in ordered)
+    inputs = _merged([dataset for one in ordered for dataset in one.inputs])
+    written = [dataset for one in ordered for dataset in one.outputs if _change(dataset) != "DROP"]
+    return RunFacts(
+        run=str(ordered[0].run.run_id),
+        job=(ordered[-1].job.namespace, ordered[-1].job.name),
+        state=last.event_type,
+        began=ordered[0].event_time,
+        last=ordered[-1].event_time,
+        ended=last.event_time if last.event_type in _OVER else None,
+        engine=" ".join(_told(ordered, "run", "processing_engine", key) for key in ("name", "version")).strip(),
+        parent=_parent(ordered),
+        partition=_partition(ordered),
+        sql=_told(ordered, "job", "sql", "query"),
+        error=_told(ordered, "run", "errorMessage", "message"),
+        inputs=inputs,
+        outputs=_merged(written),
+        edges=_all_edges(written) if effective else {},
+        changes=tuple(_changes_of(ordered)) if effective else (),
+        effective=effective,
+    )
+
+
+def _last_state(ordered: Sequence[RunEvent]) -> RunEvent:
+    """Return the event that says how the run stands: its end, if told, wherever later reports come from."""
+    over = [one for one in ordered if one.event_type in _OVER]
+    known = over or [one for one in ordered if one.event_type != "OTHER"] or ordered
+    return known[-1]
+
+
+def dataset_text(namespace: str, name: str) -> str:
+    """Return a dataset's namespace and name as one text that identity reads."""
+    if "://" in namespace or namespace.startswith("arn:"):
+        return f"{namespace.rstrip('/')}/{name.lstrip('/')}"
+    return f"file:///{name.lstrip('/')}" if namespace == "file" else f"{namespace}:{name}"
+
+
+def partaking(dataset: Dataset) -> Partaking:
+    """Return what an event says of one dataset."""
+    links = _listed(_facet(dataset.facets, "symlinks").get("identifiers"))
+    named = [dataset_text(str(one.get("namespace", "")), str(one["name"])) for one in links if one.get("name")]
+    statistics = _facet(dataset.output_facets, "outputStatistics")
+    report = _facet(dataset.output_facets, "icebergCommitReport")
+    snapshot = report.get("snapshotId") or _facet(dataset.facets, "version").get("datasetVersion") or ""
+    return Partaking(
+        aliases=tuple(first_mentions((*named, dataset_text(dataset.namespace, dataset.name)))),
+        snapshot=_text(snapshot),
+        rows=_number(statistics.get("rowCount")),
+        bytes=_number(statistics.get("size")),
+        columns=tuple(
+            ColumnFacts(_text(one["name"]).lower(), _text(one.get("type")), _text(one.get("description")))
+            for one in _listed(_facet(dataset.facets, "schema").get("fields"))
+            if one.get("name")
+        ),
+    )
+
+
+def column_edges(dataset: Dataset) -> Iterator[ColumnEdge]:
+    """Yield the column lineage that an event states of one written dataset."""
+    facet = _facet(dataset.facets, "columnLineage")
+    fields = facet.get("fields")
+    for column, stated in fields.items() if isinstance(fields, Mapping) else ():
+        for one in _listed(stated.get("inputFields") if isinstance(stated, Mapping) else None):
+            yield from _edges(one, _text(column).lower(), stated.get("transformationType"))
+    for one in _listed(facet.get("dataset")):
+        yield from _edges(one, WHOLE_TABLE, None)
+
+
+def _edges(stated: Mapping[str, Any], column: str, former: object) -> Iterator[ColumnEdge]:
+    source = dataset_text(_text(stated.get("namespace")), _text(stated.get("name")))
+    field = _text(stated.get("field")).lower()
+    if not field:
+        return
+    done = _listed(stated.get("transformations"))
+    if not done and column != WHOLE_TABLE:
+        yield ColumnEdge(source, field, column, _DIRECT.get(_text(former), Kind.TRANSFORMED))
+    for one in done:
+        kind, subtype = one.get("type"), _text(one.get("subtype"))
+        if kind == "DIRECT" and column != WHOLE_TABLE:
+            yield ColumnEdge(source, field, column, _DIRECT.get(subtype, Kind.TRANSFORMED))
+        elif kind == "INDIRECT" and subtype in _INDIRECT_VALUE and column != WHOLE_TABLE:
+            yield ColumnEdge(source, field, column, Kind.TRANSFORMED)
+        elif kind == "INDIRECT" and subtype in _INDIRECT:
+            yield ColumnEdge(source, field, WHOLE_TABLE, _INDIRECT[subtype])
+
+
+def _all_edges(written: Sequence[Dataset]) -> dict[str, frozenset[ColumnEdge]]:
+    made: dict[str, set[ColumnEdge]] = {}
+    for dataset in written:
+        made.setdefault(dataset_text(dataset.namespace, dataset.name), set()).update(column_edges(dataset))
+    return {name: frozenset(edges) for name, edges in made.items()}
+
+
+def _merged(datasets: Sequence[Dataset]) -> dict[str, Partaking]:
+    """Add up what several events say of each dataset; what is said later counts."""
+    found: dict[str, Partaking] = {}
+    for dataset in datasets:
+        name, new = dataset_text(dataset.namespace, dataset.name), partaking(dataset)
+        old = found.get(name, new)
+        found[name] = Partaking(
+            aliases=tuple(first_mentions((*old.aliases, *new.aliases))),
+            snapshot=new.snapshot or old.snapshot,
+            rows=old.rows if new.rows is None else new.rows,
+            bytes=old.bytes if new.bytes is None else new.bytes,
+            columns=new.columns or old.columns,
+        )
+    return found
+
+
+def _changes_of(ordered: Sequence[RunEvent]) -> Iterator[tuple[str, Partaking, str, datetime]]:
+    """Yield the tables that a run created, dropped or renamed, each once."""
+    seen = set()
+    for event in ordered:
+        for dataset in event.outputs:
+            what = _CHANGES.get(_change(dataset))
+            former = _facet(dataset.facets, "lifecycleStateChange").get("previousIdentifier")
+            old = former if isinstance(former, Mapping) else {}
+            before = dataset_text(_text(old.get("namespace")), _text(old.get("name"))) if old.get("name") else ""
+            mark = (what, dataset.namespace, dataset.name)
+            if what and mark not in seen and (what != "renamed" or before):
+                seen.add(mark)
+                yield what, partaking(dataset), before, event.event_time
+
+
+def _change(dataset: Dataset) -> str:
+    return _text(_facet(dataset.facets, "lifecycleStateChange").get("lifecycleStateChange"))
+
+
+def _parent(ordered: Sequence[RunEvent]) -> str:
+    for event in reversed(ordered):
+        run = _facet(event.run.facets, "parent").get("run")
+        if isinstance(run, Mapping) and run.get("runId"):
+            return _text(run["runId"])
+    return ""
+
+
+def _partition(ordered: Sequence[RunEvent]) -> str:
+    for event in reversed(ordered):
+        for tag in _listed(_facet(event.run.facets, "tags").get("tags")):
+            if tag.get("key") in _PARTITION_TAGS:
+                return _text(tag.get("value"))
+    return ""
+
+
+def _told(ordered: Sequence[RunEvent], part: str, facet: str, key: str) -> str:
+    """Return the last thing that is said in one place of a run's or a job's facets."""
+    said = (_text(_facet(getattr(one, part).facets, facet).get(key)) for one in reversed(ordered))
+    return next((text for text in said if text), "")
+
+
+def _facet(facets: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    facet = facets.get(name)
+    return (facet.model_extra or {}) if facet is not None else {}
+
+
+def _listed(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _text(value: object) -> str:
+    """Return what a database can keep of a text or number."""
+    if not isinstance(value, str | int | float):
+        return ""
+    return str(value).replace("\x00", "").encode(errors="replace").decode()
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 2**63 else None

@@ -1,0 +1,32 @@
+"""Serves the catalog until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+from headwater.box.components.databases import database_url
+from headwater.profile import Profile
+
+from headwater_catalog.service.app import make_app
+from headwater_catalog.service.definitions import Watch
+from headwater_catalog.store import Store
+
+
+def main() -> None:
+    """Serve the catalog of the profile that the environment names."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    profile = Profile.load()
+    with Store(database_url(profile, "catalog-db"), profile.bucket) as store, Watch(profile):
+        uvicorn.run(
+            make_app(store, profile.credentials.password("catalog"), hosts=(profile.host, "localhost")),
+            host=profile.host,
+            port=profile.port("catalog"),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+        )
+
+
+if __name__ == "__main__":
+    main()

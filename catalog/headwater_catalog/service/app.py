@@ -1,0 +1,239 @@
+"""The REST interface under ``/api/v1``: questions are open on the box's own address, writing needs the token."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from headwater.errors import ComponentError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headwater_catalog.openlineage import InvalidEvent
+from headwater_catalog.store import NotFound, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from starlette.requests import Request
+
+    from headwater_catalog.store import Reader
+
+__all__ = ["make_app"]
+
+_LOG = logging.getLogger("headwater.catalog")
+# An event's largest facets are plans and schemas of wide tables; beyond this it is not metadata any more.
+_LARGEST_EVENT = 32 * 1024**2
+_LARGEST_ANSWER = 10_000
+_DEEPEST = 100
+
+
+class _Wrong(ValueError):  # noqa: N818 - reads as the outcome it is
+    """A question that cannot be asked like that."""
+
+
+def make_app(store: Store, token: str, *, hosts: Sequence[str]) -> Starlette:
+    """Return the application.
+
+    Args:
+        store: What it answers from.
+        token: What a writer must show.
+        hosts: The names it is called by; a page elsewhere cannot make a browser call it by another.
+    """
+    routes = [
+        Route("/api/v1/lineage", _Lineage(store, token), methods=["GET", "POST"]),
+        Route("/api/v1/search", _asking(store, _search)),
+        Route("/api/v1/table", _asking(store, _table)),
+        Route("/api/v1/impact", _asking(store, _impact)),
+        Route("/api/v1/history", _asking(store, _history)),
+    ]
+    failures: dict[Any, Any] = {404: _missing, 405: _missing, Exception: _failed}
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
+        exception_handlers=failures,
+    )
+
+
+class _Parameters:
+    """A question's parameters; each has a default, and what nobody asked about is refused."""
+
+    def __init__(self, given: Mapping[str, str], known: Sequence[str]) -> None:
+        self._given = given
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise _Wrong(f"There is no parameter {unknown[0]!r}; there are {', '.join(known)}.")
+
+    def text(self, name: str, default: str = "") -> str:
+        found = self._given.get(name, default)
+        if "\x00" in found:
+            raise _Wrong(f"Parameter {name} holds a NUL character.")
+        return found
+
+    def required(self, name: str) -> str:
+        found = self.text(name).strip()
+        if not found:
+            raise _Wrong(f"Parameter {name} is missing.")
+        return found
+
+    def choice(self, name: str, *choices: str) -> str:
+        found = self.text(name, choices[0])
+        if found not in choices:
+            raise _Wrong(f"Parameter {name} is {found!r}; give one of {', '.join(choices)}.")
+        return found
+
+    def number(self, name: str, default: int, most: int) -> int:
+        found = self.text(name, str(default))
+        if not found.isascii() or not found.isdigit() or not 1 <= int(found[:9]) <= most:
+            raise _Wrong(f"Parameter {name} is {found!r}; give a whole number from 1 to {most}.")
+        return int(found)
+
+
+def _search(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    asked = _Parameters(given, ("q", "zone", "owner", "tag", "limit"))
+    return reader.search(
+        asked.required("q")[:200],
+        zone=asked.text("zone"),
+        owner=asked.text("owner"),
+        tag=asked.text("tag"),
+        limit=asked.number("limit", 20, 200),
+    )
+
+
+def _table(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    return reader.table(_Parameters(given, ("name",)).required("name"))
+
+
+def _history(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    asked = _Parameters(given, ("name", "limit"))
+    return reader.history(asked.required("name"), limit=asked.number("limit", 50, 1000))
+
+
+def _lineage(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    asked = _Parameters(given, ("name", "column", "columns", "direction", "depth", "as_of", "limit"))
+    return reader.lineage(
+        asked.required("name"),
+        column=asked.text("column").lower(),
+        columns=asked.choice("columns", "false", "true") == "true",
+        direction=asked.choice("direction", "both", "up", "down"),
+        depth=asked.number("depth", 3, _DEEPEST),
+        as_of=asked.text("as_of"),
+        limit=asked.number("limit", 1000, _LARGEST_ANSWER),
+    )
+
+
+def _impact(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    asked = _Parameters(given, ("name", "column", "depth", "limit"))
+    return reader.impact(
+        asked.required("name"),
+        column=asked.text("column").lower(),
+        depth=asked.number("depth", _DEEPEST, _DEEPEST),
+        limit=asked.number("limit", 1000, _LARGEST_ANSWER),
+    )
+
+
+def _asking(store: Store, ask: Callable[[Reader, Mapping[str, str]], dict[str, Any]]) -> Callable[..., Any]:
+    def answer(given: Mapping[str, str]) -> Response:
+        try:
+            with store.reading() as reader:
+                return _json(ask(reader, given))
+        except _Wrong as error:
+            return _error(400, str(error))
+        except NotFound as error:
+            return _error(404, str(error))
+        except ComponentError as error:
+            return _error(503, str(error))
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(answer, dict(request.query_params))
+
+    return endpoint
+
+
+class _Lineage:
+    """One path, two verbs: OpenLineage's clients send events to where people ask for lineage."""
+
+    def __init__(self, store: Store, token: str) -> None:
+        self._store, self._token = store, token.encode()
+        self._ask = _asking(store, _lineage)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        from starlette.requests import Request as Asked  # noqa: PLC0415 - only named for types above
+
+        request = Asked(scope, receive)
+        response = await (self._take(request) if request.method == "POST" else self._ask(request))
+        await response(scope, receive, send)
+
+    async def _take(self, request: Request) -> Response:
+        kind, _, shown = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not hmac.compare_digest(shown.strip().encode(), self._token):
+            return _error(401, "Writing to the catalog needs its token; `headwater credentials` shows it.")
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _LARGEST_EVENT:
+                return _error(413, f"The event has more than {_LARGEST_EVENT} bytes.")
+        return await run_in_threadpool(self._record, bytes(body), request.headers.get("content-encoding", ""))
+
+    def _record(self, body: bytes, encoding: str) -> Response:
+        try:
+            plain = _unpacked(body, encoding)
+            new = self._store.record(plain, "token")
+        except InvalidEvent as error:
+            return self._refused(body, str(error))
+        except ComponentError as error:
+            _LOG.warning("an event was not recorded: %s", error)
+            return _error(503, str(error))
+        return _json({"recorded": new}, 201 if new else 200)
+
+    def _refused(self, body: bytes, reason: str) -> Response:
+        _LOG.warning("an event was refused and kept aside: %s", reason)
+        try:
+            self._store.refuse(body, "token", reason)
+        except ComponentError as error:
+            return _error(503, str(error))
+        return _error(422, reason)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding.lower() not in ("gzip", "deflate"):
+        return body
+    try:
+        unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever it is
+        plain = unpacker.decompress(body, _LARGEST_EVENT)
+    except zlib.error as error:
+        raise InvalidEvent(f"The event is not packed as it says ({encoding}): {error}.") from error
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise InvalidEvent(f"The event is cut off, or has more than {_LARGEST_EVENT} bytes when unpacked.")
+    return plain
+
+
+async def _missing(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    return _error(status, f"The catalog has no {request.method} {request.url.path}.")
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _error(500, "The catalog failed; see `headwater logs catalog`.")
+
+
+def _error(status: int, sentence: str) -> Response:
+    return _json({"error": sentence}, status)
+
+
+def _json(value: Mapping[str, Any], status: int = 200) -> Response:
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    return Response(text.encode(errors="replace"), status, media_type="application/json")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

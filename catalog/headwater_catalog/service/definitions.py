@@ -1,0 +1,98 @@
+"""Keeps the catalog at what the project's definitions say.
+
+Definitions are the user's Python: they are imported by a process of its own, which writes what it finds to the
+database and ends. So a changed file is read anew, whatever a definition imports takes no memory here, and one that
+fails or hangs stops nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from headwater.box.components.databases import database_url
+from headwater.errors import ConfigError, DefinitionError, HeadwaterError
+from headwater.profile import Profile, inherited_env
+from headwater.project import definition_states, load_project
+
+from headwater_catalog.store import Store
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Watch", "main"]
+
+_LOG = logging.getLogger("headwater.catalog")
+_LOOK_SECONDS = 2.0
+_LONGEST_LOAD = 300
+_AGAIN_SECONDS = 30.0
+
+
+class Watch:
+    """Publishes the definitions at once and whenever their files change.
+
+    Args:
+        profile: Whose.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile, self._stop = profile, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="watch-definitions")
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End; a load that is under way is given up."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _watch(self) -> None:
+        published: object = None
+        while not self._stop.is_set():
+            states = definition_states(self._profile)
+            settled = states == published or self._load()
+            published = states if settled else None
+            self._stop.wait(_LOOK_SECONDS if settled else _AGAIN_SECONDS)
+
+    def _load(self) -> bool:
+        """Run the loader; a wrong definition is said once and waits for its file to change."""
+        argv = [sys.executable, "-m", "headwater_catalog.service.definitions"]
+        with subprocess.Popen(argv, env=inherited_env(**self._profile.environment())) as loader:
+            for _ in range(_LONGEST_LOAD * 5):
+                if self._stop.wait(0.2) or loader.poll() is not None:
+                    break
+            if loader.poll() is None:
+                loader.kill()
+                _LOG.warning("the definitions were not loaded within %s s", _LONGEST_LOAD)
+            return loader.wait() in (0, _WRONG)
+
+
+_WRONG = 3
+
+
+def main() -> int:
+    """Load the definitions into the catalog and return the process's exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    profile = Profile.load()
+    try:
+        from headwater_catalog.declared import declared_facts  # noqa: PLC0415 - sqlglot only where it is used
+
+        facts = declared_facts(load_project(profile))
+        with Store(database_url(profile, "catalog-db"), profile.bucket) as store:
+            changed = store.publish(facts)
+    except HeadwaterError as error:
+        _LOG.error("%s: %s", type(error).__name__, error)
+        return _WRONG if isinstance(error, ConfigError | DefinitionError) else 1
+    _LOG.info("%s tables are defined%s", len(facts), "" if changed else "; nothing has changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

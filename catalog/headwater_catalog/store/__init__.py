@@ -1,0 +1,135 @@
+"""The catalog's memory on PostgreSQL: facts are added and closed, so that every question can be asked of any moment."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from headwater.errors import ComponentError
+
+from headwater_catalog.store._migrate import migrate
+from headwater_catalog.store._reads import NotFound, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
+
+    from headwater_catalog.model import TableFacts
+
+__all__ = ["NotFound", "Reader", "Store", "migrate"]
+
+Result = TypeVar("Result")
+
+_TRIES = 5
+_CONNECTIONS = 8
+
+
+class Store:
+    """The catalog's database.
+
+    Args:
+        url: Where it is, with its password.
+        bucket: The lake's.
+    """
+
+    def __init__(self, url: str, bucket: str) -> None:
+        from psycopg_pool import ConnectionPool as Pool  # noqa: PLC0415 - slow to import
+
+        self._bucket = bucket
+        self._pool: ConnectionPool[Connection[Any]] = Pool(
+            url,
+            min_size=1,
+            max_size=_CONNECTIONS,
+            open=False,
+            timeout=10,
+            check=Pool.check_connection,  # PostgreSQL may have been started anew since
+            kwargs={"options": "-c TimeZone=UTC"},
+        )
+
+    def __enter__(self) -> Self:
+        """Open the connections."""
+        self._pool.open(wait=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them."""
+        self._pool.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """Give a reader whose answers are all of one moment.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from psycopg import Error, IsolationLevel  # noqa: PLC0415
+        from psycopg_pool import PoolTimeout  # noqa: PLC0415
+
+        try:
+            with self._pool.connection() as connection:
+                connection.isolation_level = IsolationLevel.REPEATABLE_READ
+                connection.read_only = True
+                try:
+                    with connection.transaction():
+                        yield Reader(connection, self._bucket)
+                finally:
+                    if not connection.broken:
+                        connection.isolation_level = connection.read_only = None
+        except (PoolTimeout, Error) as error:
+            raise ComponentError(f"The catalog's database does not answer: {_first_line(error)}.") from error
+
+    def publish(self, facts: Sequence[TableFacts]) -> bool:
+        """Bring the catalog to what definitions say and return whether anything had changed.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._definitions import publish  # noqa: PLC0415 - one process reads, another writes
+
+        return self._written(lambda connection: publish(connection, self._bucket, facts, datetime.now(UTC)))
+
+    def record(self, body: bytes, sender: str) -> bool:
+        """Take in one OpenLineage event and return whether it was new.
+
+        Raises:
+            InvalidEvent: It breaks the specification.
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._events import record  # noqa: PLC0415
+
+        return self._written(lambda connection: record(connection, self._bucket, body, sender))
+
+    def refuse(self, body: bytes, sender: str, reason: str) -> None:
+        """Keep an event aside that breaks the specification.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._events import refuse  # noqa: PLC0415
+
+        self._written(lambda connection: refuse(connection, body, sender, reason))
+
+    def _written(self, work: Callable[[Connection[Any]], Result]) -> Result:
+        """Do something in one transaction, again when another one or a restart of PostgreSQL came in between."""
+        from psycopg import Error, OperationalError  # noqa: PLC0415
+        from psycopg_pool import PoolTimeout  # noqa: PLC0415
+
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self._pool.connection() as connection, connection.transaction():
+                    return work(connection)
+            except (OperationalError, PoolTimeout) as error:
+                if attempt == _TRIES or isinstance(error, PoolTimeout):
+                    raise ComponentError(
+                        f"The catalog's database does not answer: {_first_line(error)}; nothing was written."
+                    ) from error
+            except Error as error:
+                raise ComponentError(f"The catalog's database refused: {_first_line(error)}.") from error
+        raise AssertionError  # every attempt returns or raises
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,103 @@
+"""What the project's definitions say, brought into the database."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from headwater_catalog.model import Origin
+from headwater_catalog.store._edges import ColumnKeys, replace_edges
+from headwater_catalog.store._nodes import Nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from psycopg import Connection
+
+    from headwater_catalog.model import Lineage, TableFacts
+
+__all__ = ["publish"]
+
+# One publication of definitions at a time.
+_LOCK = 7_700_003
+_MARK = "definitions"
+
+
+def publish(connection: Connection[Any], bucket: str, facts: Sequence[TableFacts], at: datetime) -> bool:
+    """Bring the catalog to what definitions say and return whether anything had changed."""
+    digest = hashlib.sha256(repr(sorted(facts, key=lambda one: one.name)).encode(errors="replace")).hexdigest()
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    known = connection.execute("SELECT value FROM mark WHERE name = %s", (_MARK,)).fetchone()
+    if known and known[0] == digest:
+        return False
+    writer = _Writer(connection, Nodes(connection, bucket), at)
+    ids = {one.name: writer.table(one) for one in facts}
+    for one in facts:
+        writer.lineage(ids[one.name], one)
+    writer.forget(set(ids.values()))
+    connection.execute(
+        "INSERT INTO mark VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (_MARK, digest)
+    )
+    return True
+
+
+class _Writer:
+    def __init__(self, connection: Connection[Any], nodes: Nodes, at: datetime) -> None:
+        self._connection, self._nodes, self._at = connection, nodes, at
+
+    def table(self, facts: TableFacts) -> int:
+        identity = self._nodes.see([facts.name], self._at)
+        before = self._connection.execute("SELECT defined FROM node WHERE id = %s", (identity,)).fetchone()
+        problem = " ".join(one.problem for _, one in facts.lineage if one.problem)
+        self._connection.execute(
+            """UPDATE node SET kind = %s, doc = %s, owner = %s, domain = %s, tags = %s, place = %s, code = %s,
+               problem = %s, defined = true WHERE id = %s""",
+            (
+                *(facts.kind, facts.doc, facts.owner, facts.domain, list(facts.tags)),
+                *(facts.place, facts.code, problem, identity),
+            ),
+        )
+        if before and not before[0]:
+            self._nodes.change(identity, self._at, "defined", facts.place)
+        self._nodes.columns(identity, facts.columns, Origin.DECLARED, self._at)
+        self._words(identity, facts)
+        return identity
+
+    def _words(self, identity: int, facts: TableFacts) -> None:
+        self._connection.execute("DELETE FROM word WHERE node_id = %s AND what NOT IN ('name', 'column')", (identity,))
+        self._nodes.describe(identity, "doc", [facts.doc])
+        self._nodes.describe(identity, "owner", [facts.owner])
+        self._nodes.describe(identity, "domain", [facts.domain])
+        self._nodes.describe(identity, "tag", facts.tags)
+        self._nodes.describe(identity, "column doc", [one.doc for one in facts.columns])
+
+    def lineage(self, target: int, facts: TableFacts) -> None:
+        said = dict(facts.lineage)
+        for origin in (Origin.DECLARED, Origin.PARSED):
+            lineage = said.get(origin)
+            wanted = self._wanted(lineage) if lineage else {}
+            replace_edges(self._connection, target, origin, self._at, wanted)
+
+    def _wanted(self, lineage: Lineage) -> dict[int, ColumnKeys]:
+        found = {}
+        for name in lineage.sources:
+            keys = [
+                (edge.source_column, edge.target_column, edge.kind.value)
+                for edge in lineage.columns
+                if edge.source == name and edge.source_column != "*"
+            ]
+            found[self._nodes.see([name], self._at)] = ColumnKeys(keys)
+        return found
+
+    def forget(self, kept: set[int]) -> None:
+        """Close what definitions said of tables that they no longer name; the tables themselves stay."""
+        gone = [
+            row[0]
+            for row in self._connection.execute("SELECT id FROM node WHERE defined AND id <> ALL(%s)", (list(kept),))
+        ]
+        for identity in gone:
+            for origin in (Origin.DECLARED, Origin.PARSED):
+                replace_edges(self._connection, identity, origin, self._at, {})
+            self._nodes.change(identity, self._at, "no longer defined")
+        self._connection.execute("UPDATE node SET defined = false WHERE id = ANY(%s)", (gone,))

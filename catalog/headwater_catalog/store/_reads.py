@@ -1,0 +1,305 @@
+"""Questions to the catalog: search, one table, lineage, impact, history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from headwater_catalog.store._graph import UNKNOWN, Graph, Question, walk_columns, walk_tables
+from headwater_catalog.store._nodes import Nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from psycopg import Connection
+
+__all__ = ["NotFound", "Reader"]
+
+# How alike a word must be; a name with one letter wrong or two swapped still is.
+_ALIKE = 0.4
+# A word that very many tables share is not ranked to the last one.
+_CANDIDATES = 5000
+_WEIGHTS = {"name": 1.0, "column": 0.8, "tag": 0.8, "owner": 0.7, "domain": 0.7}
+
+
+class NotFound(LookupError):  # noqa: N818 - reads as the outcome it is
+    """There is no such table, column, run or snapshot; its text says which."""
+
+
+class Reader:
+    """Answers questions within one transaction.
+
+    Args:
+        connection: In a read-only transaction of the caller's, so that all parts of an answer are of one moment.
+        bucket: The lake's.
+    """
+
+    def __init__(self, connection: Connection[Any], bucket: str) -> None:
+        self._connection, self._nodes = connection, Nodes(connection, bucket)
+
+    def search(self, text: str, *, zone: str = "", owner: str = "", tag: str = "", limit: int = 20) -> dict[str, Any]:
+        """Return the tables whose name, columns, docs, owner or tags are like a text, the best first, and why."""
+        self._connection.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", (str(_ALIKE),))
+        rows = self._connection.execute(
+            _SEARCH,
+            {"text": text.strip(), "like": f"%{_literal(text.strip())}%", "candidates": _CANDIDATES, "zone": zone,
+             "owner": owner, "tag": tag, "limit": limit, "names": list(_WEIGHTS), "weights": list(_WEIGHTS.values())},
+        ).fetchall()  # fmt: skip
+        keys = ("name", "kind", "doc", "owner", "score", "matched", "in")
+        found = [dict(zip(keys, row, strict=True)) for row in rows]
+        return {"query": text, "results": found}
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Return all that is known of a table.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        node = self._node(name)
+        row = self._one(
+            """SELECT name, kind, doc, owner, domain, tags, place, code, problem, defined, made_at, dropped_at
+               FROM node WHERE id = %s""",
+            node,
+        )
+        row["columns"] = self._all(
+            """SELECT name, type, doc, tags, origin FROM column_fact WHERE node_id = %s AND until IS NULL
+               ORDER BY position""",
+            node,
+        )
+        row["aliases"] = self._all(
+            "SELECT text, kind FROM alias WHERE node_id = %s ORDER BY kind, text LIMIT 200", node
+        )
+        row["runs"] = self._all(_RUNS, node, 10)
+        for way in ("up", "down"):
+            graph = walk_tables(self._connection, node, Question(direction=way, depth=1, at=_now(), limit=200))
+            row[{"up": "upstreams", "down": "downstreams"}[way]] = sorted(
+                self._names(set(graph.nodes) - {node}).values()
+            )
+        return row
+
+    def history(self, name: str, limit: int = 50) -> dict[str, Any]:
+        """Return what happened to a table: its runs, what its columns were, and when it was made, dropped, renamed.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        node = self._node(name)
+        return {
+            "table": self._names({node})[node],
+            "runs": self._all(_RUNS, node, limit),
+            "changes": self._all(
+                "SELECT at, what, detail FROM change WHERE node_id = %s ORDER BY at DESC, what LIMIT %s", node, limit
+            ),
+            "columns": self._all(
+                """SELECT name, type, origin, since, until FROM column_fact WHERE node_id = %s
+                   ORDER BY since DESC, position LIMIT %s""",
+                node,
+                limit * 10,
+            ),
+        }
+
+    def lineage(
+        self, name: str, *, column: str = "", columns: bool, direction: str, depth: int, as_of: str, limit: int
+    ) -> dict[str, Any]:
+        """Return the graph around a table or column, as it is or as it was.
+
+        Raises:
+            NotFound: There is no such table, column, run or snapshot.
+        """
+        node, at = self._node(name), self.moment(as_of)
+        ways = ("up", "down") if direction == "both" else (direction,)
+        asked = [Question(direction=way, depth=depth, at=at, limit=limit) for way in ways]
+        if columns or column:
+            self._require(node, name, column, at)
+            start = [(node, column)] if column else self._columns(node, at)
+            graphs = [walk_columns(self._connection, start, one) for one in asked]
+        else:
+            graphs = [walk_tables(self._connection, node, one) for one in asked]
+        return {**self._told(node, ways, graphs, at), "as_of": at if as_of else None, "depth": depth, "column": column}
+
+    def impact(self, name: str, *, column: str = "", depth: int, limit: int) -> dict[str, Any]:
+        """Return everything that breaks when a table or column goes: tables, columns and whose they are.
+
+        Raises:
+            NotFound: There is no such table or column.
+        """
+        node, at = self._node(name), _now()
+        self._require(node, name, column, at)
+        question = Question(direction="down", depth=depth, at=at, limit=limit)
+        graph = walk_columns(self._connection, [(node, column)], question, cautious=True)
+        broken: dict[int, set[str]] = {}
+        for _, _, target, written, *_ in graph.columns:
+            broken.setdefault(target, set()).add(written)
+        return self._breaks(node, graph, broken)
+
+    def moment(self, text: str) -> datetime:
+        """Return the time that a time, a run's id or a snapshot's id means; now for an empty text.
+
+        Raises:
+            NotFound: It is none of them.
+        """
+        if not text:
+            return _now()
+        run = self._connection.execute(
+            """SELECT coalesce(ended_at, began_at) FROM run WHERE id = %(text)s
+               UNION ALL (SELECT at FROM partaking WHERE snapshot = %(text)s AND direction = 'out' ORDER BY at LIMIT 1)
+               LIMIT 1""",
+            {"text": text},
+        ).fetchone()
+        if run:
+            return run[0]  # type: ignore[no-any-return]
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            raise NotFound(
+                f"There is no run, snapshot or time {text!r}; give a run's id, a snapshot's id or a time such as "
+                "2026-01-31T12:00:00Z."
+            ) from None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    def _breaks(self, node: int, graph: Graph, broken: Mapping[int, set[str]]) -> dict[str, Any]:
+        names = self._names({*broken, node})
+        certain = _certain(node, graph)
+        owners = dict(
+            self._connection.execute("SELECT id, owner FROM node WHERE id = ANY(%s)", (list(broken),)).fetchall()
+        )
+        tables = [
+            {
+                "table": names[other],
+                "owner": owners.get(other, ""),
+                "steps": graph.nodes.get(other, 0),
+                "columns": sorted(columns - {""}),
+                "all_rows": "" in columns,
+                "certain": other in certain,
+            }
+            for other, columns in broken.items()
+        ]
+        tables.sort(key=lambda one: (one["steps"], one["table"]))
+        return {
+            "table": names[node],
+            "breaks": tables,
+            "owners": sorted({str(one["owner"]) for one in tables if one["owner"]}),
+            "cut": graph.cut,
+        }
+
+    def _told(self, node: int, ways: Iterable[str], graphs: list[Graph], at: datetime) -> dict[str, Any]:
+        steps = {
+            other: step if way == "down" else -step
+            for way, graph in zip(ways, graphs, strict=True)
+            for other, step in graph.nodes.items()
+        }
+        rows = self._connection.execute(
+            """SELECT n.id, n.name, n.kind, n.owner, n.dropped_at IS NOT NULL, p.snapshot, p.run_id FROM node AS n
+               LEFT JOIN LATERAL (SELECT snapshot, run_id FROM partaking WHERE node_id = n.id AND direction = 'out'
+                 AND at <= %s ORDER BY at DESC LIMIT 1) AS p ON true WHERE n.id = ANY(%s)""",
+            (at, list(steps)),
+        ).fetchall()
+        names = {row[0]: row[1] for row in rows}
+        keys = ("name", "kind", "owner", "dropped", "snapshot", "run")
+        nodes = [{**dict(zip(keys, row[1:], strict=True)), "steps": steps[row[0]]} for row in rows]
+        edges = {pair: origins for graph in graphs for pair, origins in graph.edges.items()}
+        columns = {one for graph in graphs for one in graph.columns}
+        return {
+            "table": names[node],
+            "nodes": sorted(nodes, key=lambda one: (one["steps"], one["name"])),
+            "edges": [
+                {
+                    "source": names[source],
+                    "target": names[target],
+                    "origins": {name: {"since": since, "seen": seen} for name, (since, seen) in sorted(said.items())},
+                }
+                for (source, target), said in sorted(edges.items())
+            ],
+            "columns": _column_rows(columns, names),
+            "cut": any(graph.cut for graph in graphs),
+        }
+
+    def _node(self, name: str) -> int:
+        try:
+            found = self._nodes.find(name)
+        except ValueError as error:
+            raise NotFound(str(error)) from error
+        if found is None:
+            raise NotFound(f"The catalog knows no table {name!r}; look for it with `headwater search`.")
+        return found
+
+    def _columns(self, node: int, at: datetime) -> list[tuple[int, str]]:
+        rows = self._connection.execute(
+            """SELECT DISTINCT name FROM column_fact WHERE node_id = %(node)s AND since <= %(at)s
+                 AND (until IS NULL OR until > %(at)s)
+               UNION SELECT c.target_column FROM edge AS e JOIN column_edge AS c ON c.edge_id = e.id
+                 WHERE e.target_id = %(node)s AND c.target_column <> ''
+               UNION SELECT c.source_column FROM edge AS e JOIN column_edge AS c ON c.edge_id = e.id
+                 WHERE e.source_id = %(node)s""",
+            {"node": node, "at": at},
+        )
+        return [(node, row[0]) for row in rows]
+
+    def _require(self, node: int, name: str, column: str, at: datetime) -> None:
+        if column and (node, column) not in self._columns(node, at):
+            raise NotFound(f"Table {name} has no column {column!r} that the catalog knows.")
+
+    def _names(self, nodes: Iterable[int]) -> dict[int, str]:
+        return dict(self._connection.execute("SELECT id, name FROM node WHERE id = ANY(%s)", (list(nodes),)).fetchall())
+
+    def _all(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(sql.encode(), values)
+        names = [one.name for one in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _one(self, sql: str, *values: object) -> dict[str, Any]:
+        return self._all(sql, *values)[0]
+
+
+def _certain(start: int, graph: Graph) -> set[int]:
+    """Return the tables that are known to depend on a start, not only by way of a table of unknown columns."""
+    known, before = {start}, 0
+    rows = [(row[0], row[2]) for row in graph.columns if row[4] != UNKNOWN]
+    while len(known) > before:
+        before = len(known)
+        known |= {target for source, target in rows if source in known}
+    return known
+
+
+def _column_rows(
+    columns: Iterable[tuple[int, str, int, str, str, str]], names: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    said: dict[tuple[str, str, str, str, str], list[str]] = {}
+    for source, read, target, written, kind, origin in columns:
+        said.setdefault((names[source], read, names[target], written, kind), []).append(origin)
+    keys = ("source", "source_column", "target", "target_column", "kind")
+    return [{**dict(zip(keys, one, strict=True)), "origins": sorted(who)} for one, who in sorted(said.items())]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+_RUNS = """
+SELECT r.id AS run, r.state, r.job_name AS job, r.engine, r.partition, p.direction, p.snapshot, p.rows, p.bytes,
+  r.began_at, r.ended_at, r.error
+FROM partaking AS p JOIN run AS r ON r.id = p.run_id WHERE p.node_id = %s ORDER BY p.at DESC, r.id LIMIT %s
+"""
+
+_SEARCH = b"""
+WITH hit AS (
+  (SELECT node_id, what, text, word_similarity(%(text)s, text) AS alike FROM word
+   WHERE text %%> %(text)s LIMIT %(candidates)s)
+  UNION ALL
+  (SELECT node_id, what, text, 1 FROM word WHERE text ILIKE %(like)s LIMIT %(candidates)s)
+), best AS (
+  SELECT DISTINCT ON (node_id) node_id, what, text,
+    alike * coalesce(w.weight, 0.6) + similarity(text, %(text)s) * 0.1 AS score
+  FROM hit LEFT JOIN unnest(%(names)s::text[], %(weights)s::float[]) AS w (name, weight) ON w.name = hit.what
+  ORDER BY node_id, score DESC, text
+)
+SELECT n.name, n.kind, n.doc, n.owner, round(b.score::numeric, 3)::float, b.text, b.what
+FROM best AS b JOIN node AS n ON n.id = b.node_id
+WHERE (%(zone)s = '' OR n.name LIKE %(zone)s || '.%%') AND (%(owner)s = '' OR n.owner = %(owner)s)
+  AND (%(tag)s = '' OR %(tag)s = ANY(n.tags))
+ORDER BY n.dropped_at IS NOT NULL, score DESC, n.name LIMIT %(limit)s
+"""

@@ -1,0 +1,287 @@
+"""The running catalog: its REST interface, the OpenLineage endpoint with the stock client, and the commands."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+import requests
+from command_line import headwater
+from headwater.box.components.databases import connect
+from headwater.profile import inherited_env
+from lineage_events import body, event, new_run, spark_table, trino_table
+
+pytestmark = pytest.mark.box
+
+MIB = 1024**2
+
+
+class Api:
+    """The catalog's REST interface."""
+
+    def __init__(self, profile) -> None:
+        self.profile = profile
+        self.url = f"http://{profile.address('catalog')}/api/v1/"
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.token = {"Authorization": f"Bearer {profile.credentials.password('catalog')}"}
+
+    def get(self, question: str, **parameters: object) -> requests.Response:
+        """Ask."""
+        return self.session.get(self.url + question, params=parameters, timeout=30)
+
+    def send(self, data: bytes, **headers: str) -> requests.Response:
+        """Send an event with the token."""
+        return self.session.post(self.url + "lineage", data=data, headers={**self.token, **headers}, timeout=60)
+
+    def eventually(self, question: str, **parameters: object) -> dict:
+        """Ask until there is an answer; the definitions are loaded beside the start."""
+        deadline = time.monotonic() + 60
+        while (answer := self.get(question, **parameters)).status_code == 404 and time.monotonic() < deadline:
+            time.sleep(0.3)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def api(box):
+    """The test box's catalog."""
+    with Api(box).session:
+        yield Api(box)
+
+
+@pytest.fixture
+def names() -> tuple[str, str]:
+    """Two tables that no other test uses."""
+    mark = uuid.uuid4().hex[:8]
+    return f"raw.in_{mark}", f"curated.out_{mark}"
+
+
+def test_the_projects_definitions_are_there(api):
+    """Columns, docs, owner, domain, upstreams and parsed column lineage of the default project."""
+    table = api.eventually("table", name="curated.loan_vintage")
+    lineage = api.eventually("lineage", name="curated.loan_state", columns="true", direction="up", depth=1)
+
+    assert table["owner"] == "team:loans"
+    assert table["domain"] == "loans"
+    assert table["upstreams"] == ["partitioned.loan_origination", "partitioned.loan_performance"]
+    assert {"name": "loan_age", "type": "int"}.items() <= table["columns"][1].items()
+    edges = {(one["source"], one["source_column"], one["target_column"], one["kind"]) for one in lineage["columns"]}
+    assert ("partitioned.loan_origination", "credit_score", "average_credit_score", "aggregated") in edges
+    assert {one["origins"][0] for one in lineage["columns"]} == {"parsed"}
+
+
+def test_the_stock_client_is_understood(box, api, names):
+    """OpenLineage's own Python client, unchanged: its events become a run, columns and an edge."""
+    token = api.profile.credentials.password("catalog")
+    program = f"""
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.facet_v2 import column_lineage_dataset, output_statistics_output_dataset, schema_dataset
+from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport
+
+client = OpenLineageClient(transport=HttpTransport(HttpConfig(
+    url="http://{box.address("catalog")}", auth=ApiKeyTokenProvider({{"apiKey": "{token}"}}))))
+given = InputDataset("s3://lake", "{names[0].replace(".", "/")}")
+field = column_lineage_dataset.InputField("s3://lake", given.name, "x", [
+    column_lineage_dataset.Transformation("DIRECT", "AGGREGATION")])
+made = OutputDataset("trino://anywhere:1", "iceberg.{names[1]}", facets={{
+    "schema": schema_dataset.SchemaDatasetFacet([schema_dataset.SchemaDatasetFacetFields("s", "bigint")]),
+    "columnLineage": column_lineage_dataset.ColumnLineageDatasetFacet({{
+        "s": column_lineage_dataset.Fields([field], "", "")}}),
+}}, outputFacets={{"outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(3, 9)}})
+run, job = Run("{new_run()}"), Job("tests", "stock client")
+for state in (RunState.START, RunState.COMPLETE):
+    client.emit(RunEvent(eventType=state, eventTime="2026-01-01T12:00:00Z", run=run, job=job,
+                         producer="https://example.org", inputs=[given], outputs=[made]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=inherited_env(), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+    lineage = api.get("lineage", name=names[1], columns="true").json()
+    assert [(one["source"], one["source_column"], one["kind"]) for one in lineage["columns"]] == [
+        (names[0], "x", "aggregated")
+    ]
+    run = api.get("history", name=names[1]).json()["runs"][0]
+    assert (run["state"], run["rows"], run["bytes"]) == ("COMPLETE", 3, 9)
+
+
+def test_an_event_is_found_at_once_and_counted_once(api, names):
+    """After the answer it shows in search and lineage; sent again, plain or packed, it changes nothing."""
+    data = body(event("COMPLETE", new_run(), inputs=[spark_table(names[0])], outputs=[trino_table(names[1])]))
+
+    assert api.send(data).status_code == 201
+    assert api.get("search", q=names[1]).json()["results"][0]["name"] == names[1]
+    assert api.send(data).status_code == 200
+    assert api.send(gzip.compress(data), **{"Content-Encoding": "gzip"}).status_code == 200
+    assert len(api.get("history", name=names[1]).json()["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "no JSON"),
+        (b"[]", "no JSON object"),
+        (b"{}", "neither a run"),
+        (body(event("START", "x")), "run.runId"),
+        (b"\xff\xfe", "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        (b'{"run": NaN}', "no JSON number"),
+        (body(event("NEVER", new_run())), "eventType"),
+        (body({**event("START", new_run()), "eventTime": "yesterday"}), "eventTime"),
+        (body({**event("START", new_run()), "eventTime": "2026-01-01T12:00:00"}), "eventTime"),
+        (body(event("START", new_run(), bad={"no": "producer"})), "_producer"),
+        (body(event("START", new_run(), outputs=[{"namespace": "a\x00", "name": "b"}])), "NUL"),
+        (body(event("START", new_run(), outputs=[{"namespace": "a", "name": "\ud800"}])), "surrogate"),
+    ],
+)
+def test_a_bad_event_is_refused_with_a_reason_and_kept(box, api, data, reason):
+    """Never a failure of the server; what was sent lies aside with why."""
+    answer = api.send(data)
+
+    assert answer.status_code == 422
+    assert reason in answer.json()["error"]
+    with connect(box, "catalog-db") as connection:
+        kept = connection.execute("SELECT reason FROM refused WHERE body = %s", (data[:1_000_000],)).fetchall()
+    assert len(kept) == 1
+    assert reason in kept[0][0]
+
+
+def test_names_with_anything_in_them_are_kept(api):
+    """Quotes, spaces, emoji and SQL in a name are a name."""
+    mark = uuid.uuid4().hex[:6]
+    nasty = f"x; DROP TABLE node; -- \"' 😀 {mark}"
+    output = {
+        "namespace": "trino://h:1",
+        "name": f'iceberg.curated."{nasty.replace(chr(34), chr(34) * 2)}"',
+        "facets": {},
+    }
+    given = {"namespace": "weird place", "name": "a/b c\\d%", "facets": {}}
+
+    assert api.send(body(event("COMPLETE", new_run(), inputs=[given], outputs=[output]))).status_code == 201
+    (found, *_) = api.get("search", q=mark).json()["results"]
+    assert nasty.lower().replace('"', '""') in found["name"]
+    assert api.get("table", name=found["name"]).json()["upstreams"] == ["weird place:a/b c\\d%"]
+
+
+def test_a_facet_of_ten_megabytes_is_taken_and_more_refused(api, names):
+    """Size alone is no error, up to a bound that is said."""
+    large = {"_producer": "https://x", "_schemaURL": "https://x", "plan": "x" * 10 * MIB}
+
+    assert api.send(body(event("COMPLETE", new_run(), outputs=[trino_table(names[1])], plan=large))).status_code == 201
+    assert api.send(b" " * (33 * MIB)).status_code == 413
+    packed = gzip.compress(b" " * (40 * MIB))
+    assert api.send(packed, **{"Content-Encoding": "gzip"}).status_code == 422
+
+
+def test_writing_needs_the_token(api, names):
+    """Without it, or with another, nothing is recorded; reading is open on the box's own address only."""
+    data = body(event("COMPLETE", new_run(), outputs=[trino_table(names[1])]))
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}, {"Authorization": "Bearer "}):
+        answer = api.session.post(api.url + "lineage", data=data, headers=headers, timeout=30)
+        assert answer.status_code == 401
+        assert "headwater credentials" in answer.json()["error"]
+
+    assert api.get("table", name=names[1]).status_code == 404
+    foreign = api.session.get(api.url + "search?q=a", headers={"Host": "evil.example"}, timeout=30)
+    assert foreign.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("question", "parameters", "status", "said"),
+    [
+        ("search", {}, 400, "q is missing"),
+        ("search", {"q": "a", "limit": "0"}, 400, "limit"),
+        ("search", {"q": "a", "limit": "²"}, 400, "limit"),
+        ("search", {"q": "a", "wrong": "1"}, 400, "no parameter 'wrong'"),
+        ("search", {"q": "\x00"}, 400, "NUL"),
+        ("lineage", {"name": "curated.loan_state", "direction": "sideways"}, 400, "direction"),
+        ("lineage", {"name": "curated.loan_state", "as_of": "nothing"}, 404, "no run, snapshot or time"),
+        ("table", {"name": "curated.nothing"}, 404, "headwater search"),
+        ("impact", {"name": "curated.loan_state", "column": "nothing"}, 404, "no column"),
+        ("nothing", {}, 404, "/api/v1/nothing"),
+    ],
+)
+def test_a_wrong_question_is_one_sentence(api, question, parameters, status, said):
+    """What is wrong with it, by name."""
+    api.eventually("table", name="curated.loan_state")
+    answer = api.get(question, **parameters)
+
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+
+
+def test_it_is_small(box, api):
+    """Idle, with the project loaded, the process takes at most 300 MiB."""
+    api.eventually("table", name="curated.loan_vintage")
+    rows = json.loads(headwater(box, "status", "-o", "json").stdout)
+    row = next(one for one in rows if one["name"] == "catalog")
+
+    assert row["rss_bytes"] <= 300 * MIB
+    assert row["ready"] is True
+
+
+def test_commands_answer_as_tables_and_json(box, api, names):
+    """Search, table, lineage, impact and history, each in both formats; mistakes are one sentence."""
+    api.eventually("table", name="curated.loan_vintage")
+    moved = {"s": [(names[0], "x", "IDENTITY")]}
+    made = spark_table(names[1], snapshot="41", columns=moved)
+    api.send(body(event("COMPLETE", new_run(), inputs=[spark_table(names[0])], outputs=[made])))
+
+    def told(*arguments: str) -> str:
+        return headwater(box, *arguments).stdout
+
+    assert "curated.loan_vintage" in told("search", "loan vintge")
+    assert json.loads(told("search", "loan vintge", "-o", "json"))["results"][0]["name"] == "curated.loan_vintage"
+    assert "team:loans" in told("table", "s3a://lake/curated/loan_vintage/year=2019/")
+    assert json.loads(told("table", "curated.loan_vintage", "-o", "json"))["columns"]
+    assert names[0] in told("lineage", names[1], "--direction", "up")
+    assert f"{names[0]}.x" in told("lineage", f"{names[1]}.s")
+    assert json.loads(told("lineage", names[1], "-o", "json"))["edges"]
+    assert names[1] in told("impact", f"{names[0]}.x")
+    impact = json.loads(told("impact", "partitioned.loan_origination.credit_score", "-o", "json"))
+    assert {"curated.loan_state", "curated.loan_seller_risk"} <= {one["table"] for one in impact["breaks"]}
+    assert headwater(box, "impact", f"{names[0]}.x", "--fail", check=False).returncode == 1
+    assert headwater(box, "impact", names[1], "--fail").returncode == 0
+    assert "41" in told("history", names[1])
+    wrong = headwater(box, "lineage", "curated.nothing", check=False)
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("error: The catalog knows no table 'curated.nothing'")
+
+
+def test_a_new_definition_is_seen(box, api):
+    """A file that appears in the project is in the catalog soon after, and a wrong one takes nothing away."""
+    mark = uuid.uuid4().hex[:6]
+    toml = box.project / "headwater.toml"
+    before = toml.read_text(encoding="utf-8")
+    folder = box.project / f"more_{mark}"
+    folder.mkdir()
+    (folder / "made.py").write_text(
+        "from headwater import Column, Table\n"
+        f"made = Table(name='curated.made_{mark}', doc='Made.', owner='team:t',\n"
+        "    columns=(Column('id', 'int', 'Key.'),), body='SELECT 1 AS id')\n"
+    )
+    try:
+        toml.write_text(before.replace("definitions = [", f'definitions = ["more_{mark}", '), encoding="utf-8")
+        assert api.eventually("table", name=f"curated.made_{mark}")["owner"] == "team:t"
+        (folder / "wrong.py").write_text("this is no Python\n")
+        time.sleep(6)
+        assert api.get("table", name=f"curated.made_{mark}").json()["defined"] is True
+        (folder / "wrong.py").unlink()
+    finally:
+        toml.write_text(before, encoding="utf-8")
+        for path in folder.iterdir():
+            if path.is_file():
+                path.unlink()
+    began = datetime.now(UTC)
+    while api.get("table", name=f"curated.made_{mark}").json()["defined"] and (datetime.now(UTC) - began).seconds < 30:
+        time.sleep(0.5)
+    assert api.get("table", name=f"curated.made_{mark}").json()["defined"] is False
