@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import click
+from headwater.box.serving import require_running
 from headwater.cli.output import as_table, objects_as_table, output_option
 from headwater.profile import Profile
 
@@ -131,7 +132,9 @@ def history(name: str, limit: int, output: str) -> None:
 
 
 def _ask(question: str, **parameters: object) -> dict[str, Any]:
-    return Client(Profile.load()).get(question, **parameters)
+    profile = Profile.load()
+    require_running(profile)
+    return Client(profile).get(question, **parameters)
 
 
 def _split(name: str) -> tuple[str, str]:

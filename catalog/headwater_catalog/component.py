@@ -25,6 +25,7 @@ class CatalogComponent(Component):
 
     name = "catalog"
     needs = ("postgres",)
+    reads_project = True
     hints = (
         Hint(
             r"[Aa]ddress already in use", "another program listens on the catalog's port; `headwater doctor` names it."
