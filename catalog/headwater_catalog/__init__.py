@@ -1,1 +1,1 @@
-"""The metadata catalog: every table, column, run and chart. It comes with the catalog component."""
+"""The metadata catalog: one node per table under all its names, with columns, runs and lineage."""

@@ -20,6 +20,7 @@ __all__ = [
     "Partaking",
     "RunFacts",
     "TableFacts",
+    "first_mentions",
     "strongest",
 ]
 
@@ -119,7 +120,6 @@ class TableFacts:
         tags: Free labels.
         columns: In order.
         lineage: What it is made of, by who says so.
-        aliases: Other names of it.
         place: File and line of the definition.
         code: The body: SQL text, or empty.
     """
@@ -132,7 +132,6 @@ class TableFacts:
     tags: tuple[str, ...] = ()
     columns: tuple[ColumnFacts, ...] = ()
     lineage: tuple[tuple[Origin, Lineage], ...] = ()
-    aliases: tuple[str, ...] = ()
     place: str = ""
     code: str = ""
 
@@ -176,7 +175,7 @@ class RunFacts:
         edges: Column lineage by written table.
         changes: Tables created, dropped or renamed, the name before, and when.
         last: The last event's time.
-        effective: It has written something: it is complete, or runs on.
+        effective: It has written something: it is complete, or a stream that runs.
     """
 
     run: str

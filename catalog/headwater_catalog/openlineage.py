@@ -30,8 +30,6 @@ __all__ = [
 ]
 
 _OVER = frozenset({"COMPLETE", "ABORT", "FAIL"})
-# A run that only began may have written nothing; one that runs on, such as a stream, has.
-_EFFECTIVE = frozenset({"COMPLETE", "RUNNING"})
 _CHANGES = {"CREATE": "created", "DROP": "dropped", "RENAME": "renamed"}
 _DIRECT = {"IDENTITY": Kind.COPIED, "TRANSFORMATION": Kind.TRANSFORMED, "AGGREGATION": Kind.AGGREGATED}
 _INDIRECT = {"JOIN": Kind.JOIN, "FILTER": Kind.FILTER, "GROUP_BY": Kind.AGGREGATED}
@@ -44,7 +42,7 @@ def run_facts(events: Sequence[RunEvent]) -> RunFacts:
     """Return what the events of one run say together; there must be at least one."""
     ordered = sorted(events, key=lambda one: (one.event_time, one.event_type, one.model_dump_json()))
     last = _last_state(ordered)
-    effective = any(one.event_type in _EFFECTIVE for one in ordered)
+    effective = any(_has_written(one) for one in ordered)
     inputs = _merged([dataset for one in ordered for dataset in one.inputs])
     written = [dataset for one in ordered for dataset in one.outputs if _change(dataset) != "DROP"]
     return RunFacts(
@@ -65,6 +63,12 @@ def run_facts(events: Sequence[RunEvent]) -> RunFacts:
         changes=tuple(_changes_of(ordered)) if effective else (),
         effective=effective,
     )
+
+
+def _has_written(event: RunEvent) -> bool:
+    """Return whether a run has written by then: a batch when it is complete, a stream while it runs."""
+    stream = _text(_facet(event.job.facets, "jobType").get("processingType")).upper() == "STREAMING"
+    return event.event_type == "COMPLETE" or (stream and event.event_type == "RUNNING")
 
 
 def _last_state(ordered: Sequence[RunEvent]) -> RunEvent:

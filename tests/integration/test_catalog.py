@@ -6,15 +6,16 @@ import gzip
 import json
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from datetime import UTC, datetime
 
 import pytest
 import requests
 from command_line import headwater
 from headwater.box.components.databases import connect
 from headwater.profile import inherited_env
+from headwater.stack import Stack
 from lineage_events import body, event, new_run, spark_table, trino_table
 
 pytestmark = pytest.mark.box
@@ -195,6 +196,37 @@ def test_writing_needs_the_token(api, names):
     assert foreign.status_code == 400
 
 
+def test_a_database_that_goes_away_in_mid_write_loses_nothing(box, api, names):
+    """Every connection is cut again and again; what was answered with 201 is there, once."""
+    runs, stop = [new_run() for _ in range(40)], threading.Event()
+
+    def cut() -> None:
+        with connect(box, "postgres", database="postgres") as connection:
+            while not stop.wait(1.5):
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'catalog'")
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    try:
+        codes = [
+            api.send(
+                body(event("COMPLETE", run, inputs=[spark_table(names[0])], outputs=[spark_table(names[1])]))
+            ).status_code
+            for run in runs
+        ]
+    finally:
+        stop.set()
+        cutter.join()
+
+    assert set(codes) <= {200, 201, 503}  # 200: it was written, and the answer about that was lost
+    written = {run for run, code in zip(runs, codes, strict=True) if code != 503}
+    history = api.get("history", name=names[1], limit=1000).json()["runs"]
+    told = [one["run"] for one in history]
+    assert len(told) == len(set(told))
+    assert written <= set(told)
+    assert len(written) >= len(runs) // 2
+
+
 @pytest.mark.parametrize(
     ("question", "parameters", "status", "said"),
     [
@@ -217,6 +249,77 @@ def test_a_wrong_question_is_one_sentence(api, question, parameters, status, sai
 
     assert answer.status_code == status
     assert said in answer.json()["error"]
+
+
+def edge_seen(api, source: str, target: str) -> dict:
+    """Wait at most five seconds for an edge, and return the graph that has it."""
+    deadline = time.monotonic() + 5
+    while True:
+        answer = api.get("lineage", name=target, direction="up", columns="true", depth=1).json()
+        found = {one["source"] for one in answer.get("columns", ())}
+        if source in found or time.monotonic() > deadline:
+            assert source in found, answer
+            return answer
+        time.sleep(0.1)
+
+
+def flows(answer: dict) -> set[tuple[str, str, str]]:
+    """Return the value edges of an answer, with what they are said by."""
+    return {
+        (f"{one['source']}.{one['source_column']}", one["target_column"], *one["origins"]) for one in answer["columns"]
+    }
+
+
+def test_sql_typed_into_trino_is_an_edge_within_seconds(box, api):
+    """CREATE TABLE AS, INSERT and MERGE outside Dagster: one node per table, columns, no loop; a DELETE adds none."""
+    mark = uuid.uuid4().hex[:8]
+    source, made, merged = (f"curated.{word}_{mark}" for word in ("given", "made", "merged"))
+    trino = Stack.build(box).engine("trino")
+
+    trino.rows(f"CREATE TABLE {source} AS SELECT 1 AS id, 2 AS x")
+    trino.rows(f"CREATE TABLE {made} AS SELECT id, x + 1 AS y FROM {source}")
+    assert flows(edge_seen(api, source, made)) == {(f"{source}.id", "id", "observed"), (f"{source}.x", "y", "observed")}
+
+    trino.rows(f"CREATE TABLE {merged} (id integer, z integer)")
+    trino.rows(f"INSERT INTO {merged} SELECT id, y FROM hive.curated.made_{mark}")
+    assert flows(edge_seen(api, made, merged)) == {(f"{made}.id", "id", "observed"), (f"{made}.y", "z", "observed")}
+    trino.rows(
+        f"MERGE INTO {merged} AS t USING {source} AS s ON t.id = s.id "
+        "WHEN MATCHED THEN UPDATE SET z = s.x WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.x)"
+    )
+    trino.rows(f"DELETE FROM {merged} WHERE id = 7")
+    time.sleep(2)
+    answer = api.get("lineage", name=merged, direction="up", depth=5).json()
+
+    assert {(one["source"], one["target"]) for one in answer["edges"]} == {
+        (source, made),
+        (made, merged),
+        (source, merged),
+    }
+    assert {one["name"] for one in answer["nodes"]} == {source, made, merged}
+    found = {one["name"] for one in api.get("search", q=mark).json()["results"]}
+    assert found == {source, made, merged}
+
+
+def test_a_spark_session_is_an_edge_within_seconds(box, api):
+    """SQL and DataFrames through Spark Connect: the same nodes as Trino's, with the kind of each column edge."""
+    mark = uuid.uuid4().hex[:8]
+    source, made = (f"curated.{word}_{mark}" for word in ("given", "made"))
+    stack = Stack.build(box)
+    stack.engine("trino").rows(f"CREATE TABLE {source} AS SELECT 1 AS id, 2 AS x")
+    spark = stack.engine("spark")
+    spark.rows(f"CREATE TABLE {made} (id int, total bigint) USING iceberg")
+    spark.rows(f"INSERT INTO {made} SELECT id, sum(x) FROM {source} WHERE x > 0 GROUP BY id")
+    answer = edge_seen(api, source, made)
+
+    kinds = {(one["source_column"], one["target_column"], one["kind"]) for one in answer["columns"]}
+    assert kinds == {("id", "id", "copied"), ("x", "total", "aggregated")}
+    assert {one["name"] for one in answer["nodes"]} == {source, made}
+    table = api.get("table", name=made).json()
+    assert {"location", "symlink"} <= {one["kind"] for one in table["aliases"]}
+    assert table["runs"][0]["snapshot"] or table["runs"][0]["state"]
+    found = {one["name"] for one in api.get("search", q=mark).json()["results"]}
+    assert found == {source, made}
 
 
 def test_it_is_small(box, api):
@@ -257,31 +360,39 @@ def test_commands_answer_as_tables_and_json(box, api, names):
     assert wrong.stderr.startswith("error: The catalog knows no table 'curated.nothing'")
 
 
-def test_a_new_definition_is_seen(box, api):
-    """A file that appears in the project is in the catalog soon after, and a wrong one takes nothing away."""
-    mark = uuid.uuid4().hex[:6]
-    toml = box.project / "headwater.toml"
-    before = toml.read_text(encoding="utf-8")
-    folder = box.project / f"more_{mark}"
-    folder.mkdir()
-    (folder / "made.py").write_text(
+def load(box, project) -> subprocess.CompletedProcess[str]:
+    """Load a project's definitions as the service does when a file has changed."""
+    environment = {**box.environment(), "HEADWATER_PROJECT": str(project)}
+    return subprocess.run(
+        [sys.executable, "-m", "headwater_catalog.service.definitions"],
+        env=inherited_env(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_definitions_are_loaded_and_a_wrong_one_takes_nothing_away(box, api, tmp_path):
+    """A project's tables are in the catalog; one that is wrong is named and changes nothing; what is gone says so."""
+    api.eventually("table", name="curated.loan_vintage")
+    made = f"made_{uuid.uuid4().hex[:6]}"
+    (tmp_path / made).mkdir()
+    (tmp_path / "headwater.toml").write_text(f'[project]\nname = "own"\ndefinitions = ["{made}"]\n')
+    (tmp_path / made / "one.py").write_text(
         "from headwater import Column, Table\n"
-        f"made = Table(name='curated.made_{mark}', doc='Made.', owner='team:t',\n"
+        f"one = Table(name='curated.{made}', doc='Made.', owner='team:t',\n"
         "    columns=(Column('id', 'int', 'Key.'),), body='SELECT 1 AS id')\n"
     )
     try:
-        toml.write_text(before.replace("definitions = [", f'definitions = ["more_{mark}", '), encoding="utf-8")
-        assert api.eventually("table", name=f"curated.made_{mark}")["owner"] == "team:t"
-        (folder / "wrong.py").write_text("this is no Python\n")
-        time.sleep(6)
-        assert api.get("table", name=f"curated.made_{mark}").json()["defined"] is True
-        (folder / "wrong.py").unlink()
+        assert load(box, tmp_path).returncode == 0
+        assert api.get("table", name=f"curated.{made}").json()["owner"] == "team:t"
+        (tmp_path / made / "wrong.py").write_text("this is no Python\n")
+        wrong = load(box, tmp_path)
+        assert wrong.returncode != 0
+        assert "wrong.py, line 1" in wrong.stderr
+        assert api.get("table", name=f"curated.{made}").json()["defined"] is True
     finally:
-        toml.write_text(before, encoding="utf-8")
-        for path in folder.iterdir():
-            if path.is_file():
-                path.unlink()
-    began = datetime.now(UTC)
-    while api.get("table", name=f"curated.made_{mark}").json()["defined"] and (datetime.now(UTC) - began).seconds < 30:
-        time.sleep(0.5)
-    assert api.get("table", name=f"curated.made_{mark}").json()["defined"] is False
+        assert load(box, box.project).returncode == 0
+    assert api.get("table", name=f"curated.{made}").json()["defined"] is False
+    assert api.get("table", name="curated.loan_vintage").json()["defined"] is True

@@ -199,6 +199,7 @@ def test_a_run_that_failed_wrote_nothing(store):
     send(
         store,
         event("START", run, inputs=[spark_table("raw.a")], outputs=[spark_table("curated.b")]),
+        event("RUNNING", run, inputs=[spark_table("raw.a")], outputs=[spark_table("curated.b")]),
         event("FAIL", run, errorMessage=facet(message="no space", programmingLanguage="SQL")),
     )
 

@@ -294,6 +294,24 @@ def test_both_connectors_redirect_to_each_other(box):
     assert settings_in(folder / "hive.properties")["hive.iceberg-catalog-name"] == "iceberg"
 
 
+def test_both_engines_tell_the_catalog_what_they_write(box):
+    """They send lineage to its address with its token, which no page of theirs shows."""
+    address, token = f"http://{box.profile.address('catalog')}", box.profile.credentials.password("catalog")
+    COMPONENTS["trino"].command(box, "")
+    COMPONENTS["spark"].command(box, "")
+    trinos = settings_in(box.conf("trino") / "lineage.properties")
+    sparks = settings_in(box.conf("spark") / "spark-defaults.conf")
+    listeners = settings_in(box.conf("trino") / "config.properties")["event-listener.config-files"]
+
+    assert listeners.endswith("lineage.properties")
+    assert trinos["openlineage-event-listener.transport.url"] == address
+    assert trinos["openlineage-event-listener.transport.api-key"] == token
+    assert sparks["spark.openlineage.transport.url"] == address
+    assert sparks["spark.openlineage.transport.auth.apiKey"] == token
+    shown = [name for name in sparks if not re.search(sparks["spark.redaction.regex"], name)]
+    assert token not in [sparks[name] for name in shown]
+
+
 def test_the_certificate_is_signed_by_the_boxs_authority(box):
     """It is good for the address and for localhost, and its key is for the owner only."""
     from cryptography import x509

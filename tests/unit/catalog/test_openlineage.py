@@ -41,7 +41,7 @@ def test_what_the_specification_requires(missing):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=12,
 )
@@ -105,6 +105,23 @@ def test_trinos_fields_without_transformations():
     (edges,) = run_facts([read(event("COMPLETE", RUN, outputs=[output]))]).edges.values()
 
     assert edges == {ColumnEdge("trino://127.0.0.1:7702/hive.raw.a", "x", "v", Kind.TRANSFORMED)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "processing", "written"),
+    [
+        ("RUNNING", "BATCH", False),
+        ("RUNNING", "STREAMING", True),
+        ("COMPLETE", "BATCH", True),
+        ("FAIL", "BATCH", False),
+    ],
+)
+def test_a_batch_has_written_when_it_is_complete_and_a_stream_while_it_runs(kind, processing, written):
+    """What a batch says on its way may still fail."""
+    one = event(kind, RUN, inputs=[spark_table("raw.a")], outputs=[spark_table("curated.b")])
+    one["job"]["facets"]["jobType"] = facet(processingType=processing, integration="SPARK", jobType="JOB")
+
+    assert run_facts([read(one)]).effective is written
 
 
 kinds = st.sampled_from(["START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER"])

@@ -60,7 +60,7 @@ _FIXED = {
     "spark.cleaner.periodicGC.interval": "5min",
     "spark.connect.session.manager.defaultSessionTimeout": "60m",
     "spark.connect.grpc.maxInboundMessageSize": str(256 * 1024 * 1024),
-    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|credential",
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|api[.]?key|credential",
 }
 _LOGGING = console_log(40)
 
@@ -187,12 +187,28 @@ def _settings(profile: Profile, folder: Path) -> dict[str, str]:
         "spark.connect.grpc.binding.port": str(profile.port("spark")),
         "spark.connect.grpc.port.maxRetries": "0",
         "spark.connect.authenticate.token": profile.credentials.password("spark"),
+        **_lineage(profile),
         "spark.sql.warehouse.dir": f"s3://{profile.bucket}/",
         "spark.sql.catalog.spark_catalog.uri": f"thrift://{profile.address('metastore')}",
         "spark.hadoop.hive.exec.scratchdir": f"file://{folder}/hive",
         "spark.hadoop.hive.exec.local.scratchdir": f"{folder}/hive-local",
         "spark.hadoop.hive.metastore.uris": f"thrift://{profile.address('metastore')}",
         **{f"spark.hadoop.{name}": value for name, value in hadoop_settings(profile, folder).items()},
+    }
+
+
+def _lineage(profile: Profile) -> dict[str, str]:
+    """What every session writes is told to the catalog; it goes on without a catalog."""
+    return {
+        "spark.extraListeners": "io.openlineage.spark.agent.OpenLineageSparkListener",
+        "spark.openlineage.namespace": "headwater",
+        "spark.openlineage.transport.type": "http",
+        "spark.openlineage.transport.url": f"http://{profile.address('catalog')}",
+        "spark.openlineage.transport.timeoutInMillis": "5000",
+        "spark.openlineage.transport.auth.type": "api_key",
+        "spark.openlineage.transport.auth.apiKey": profile.credentials.password("catalog"),
+        # What decides about rows is told once for the table, not once more for each column.
+        "spark.openlineage.columnLineage.datasetLineageEnabled": "true",
     }
 
 

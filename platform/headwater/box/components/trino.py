@@ -144,6 +144,7 @@ def _write_configuration(box: Box) -> None:
             "access-control.name": "file",
             "security.config-file": conf / "rules.json",
         },
+        "lineage.properties": _lineage(box.profile),
         "catalog/iceberg.properties": _iceberg(box.profile),
         "catalog/hive.properties": _hive(box.profile),
         "catalog/tpch.properties": {"connector.name": "tpch"},
@@ -178,6 +179,7 @@ def _server(box: Box) -> dict[str, object]:
         "http-server.log.enabled": "false",
         "password-authenticator.config-files": conf / "password-authenticator.properties",
         "access-control.config-files": conf / "access-control.properties",
+        "event-listener.config-files": conf / "lineage.properties",
         "sql.default-catalog": "iceberg",
         "query.max-memory": f"{heap * 45 // 100}MB",
         "query.max-memory-per-node": f"{heap * 45 // 100}MB",
@@ -186,6 +188,20 @@ def _server(box: Box) -> dict[str, object]:
         "query.min-expire-age": "5m",
         "query.client.timeout": "5m",
         "catalog.management": "static",
+    }
+
+
+def _lineage(profile: Profile) -> dict[str, object]:
+    """Whatever changes tables is told to the catalog, SQL that people type too; it goes on without a catalog."""
+    return {
+        "event-listener.name": "openlineage",
+        "openlineage-event-listener.trino.uri": f"https://{profile.address('trino-tls')}",
+        "openlineage-event-listener.transport.type": "HTTP",
+        "openlineage-event-listener.transport.url": f"http://{profile.address('catalog')}",
+        "openlineage-event-listener.transport.api-key": profile.credentials.password("catalog"),
+        "openlineage-event-listener.transport.timeout": "5000ms",
+        # The plan of every query is large, and nobody asks for it here.
+        "openlineage-event-listener.disabled-facets": "TRINO_METADATA,TRINO_QUERY_STATISTICS",
     }
 
 
