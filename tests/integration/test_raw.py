@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from headwater.engines._rejects import Refused
 from headwater.errors import RowsLost, WriteError
 from headwater.layout import location
 from headwater.table import Partitioning
@@ -198,6 +199,21 @@ def test_a_body_may_refuse_rows_because_of_others(lake):
     assert (published.rows, published.rejected) == (19_999, 1)
     columns = "source_line, reject_reason, source_text"
     assert lake.rows(f"{table}__rejected", select=columns) == [(15_000, "word came before", "word 10|15000|x")]
+
+
+def test_rejects_are_found_when_spark_does_not_tell_what_it_observed(lake, monkeypatch):
+    """What a pass observed comes only if Spark's listeners are quick; without it everything is parsed again."""
+    monkeypatch.setattr(Refused, "rows", None)
+    monkeypatch.setattr(Refused, "chunks", None)
+    raw = lake.raw(("word", "n", "more"))
+    lake.drop_file("rows_2019.txt", "a|1|x\nb|no|x\nc|3|x\n")
+    lake.drop_file("rows_2020.txt", "d|4|x\n")
+    lake.load(raw, "2019", "2020")
+    table = clean_table(lake, raw)
+
+    assert lake.write(table, "2019").rejected == 1
+    assert lake.write(table, "2020").rejected == 0
+    assert lake.rows(f"{table}__rejected", select="source_line, source_text") == [(2, "b|no|x")]
 
 
 def test_rows_are_equal_in_both_engines_in_every_zone(lake):

@@ -32,15 +32,22 @@ def append(session: Any, job: StageJob) -> None:
 
     refused = Refused(_judged(session, job))
     _append(_typed(refused.frame.where(F.isnull(REASON)), job.table), job.stage)
-    if refused.count:
+    if _any_refused(session, job, refused):
         _append_rejects(session, job, job.rejects, refused)
+
+
+def _any_refused(session: Any, job: StageJob, refused: Refused) -> bool:
+    if refused.rows is not None:
+        return refused.rows[0] > 0
+    good = session.table(str(job.stage)).count()
+    return bool(good != sum(file.lines for files in job.raw.values() for file in files))
 
 
 def _append_rejects(session: Any, job: StageJob, into: TableName, refused: Refused) -> None:
     chunks = refused.chunks if len(job.raw) == 1 else None
     again = Refused(_judged(session, job, chunks))
     _append(rejected_rows(session, job, again.frame), into)
-    if chunks is not None and (again.count, again.checksum) != (refused.count, refused.checksum):
+    if chunks is not None and again.rows != refused.rows:
         _append(rejected_rows(session, job, _judged(session, job)), into, anew=True)
 
 

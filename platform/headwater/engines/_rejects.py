@@ -2,7 +2,8 @@
 
 Parsing is what loading costs. So the pass that writes the good rows also observes where the bad ones stand, as a bitmap
 of chunks of the scan, and only those chunks are parsed a second time. A body that judges a row by other rows may judge
-it otherwise there; count and checksum of the refused rows show it, and then everything is parsed again.
+it otherwise there; count and checksum of the refused rows show it, and then everything is parsed again. Spark tells
+what it observed only if its listeners are quick; without its word, too, everything is parsed again.
 """
 
 from __future__ import annotations
@@ -48,19 +49,17 @@ class Refused:
         )
 
     @property
-    def count(self) -> int:
-        """How many rows were refused."""
-        return int(self._seen.get["count"])
-
-    @property
-    def checksum(self) -> int:
-        """A number that depends on which rows were refused."""
-        return int(self._seen.get["checksum"] or 0)
+    def rows(self) -> tuple[int, int] | None:
+        """How many rows were refused, and a number that depends on which; None when Spark did not tell."""
+        seen = self._seen.get
+        return (int(seen["count"]), int(seen["checksum"] or 0)) if "count" in seen else None
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The chunks that they stand in; None where these are too many to be of use."""
-        bits = self._seen.get["chunks"]
+        """The chunks that they stand in; None where these are not known or too many to be of use."""
+        bits = self._seen.get.get("chunks")
+        if bits is None:
+            return None
         found = tuple(8 * at + bit for at, byte in enumerate(bits) for bit in range(8) if byte >> bit & 1)
         return found if len(found) <= _MOST_CHUNKS else None
 
