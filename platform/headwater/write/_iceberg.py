@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pyiceberg import exceptions
 from thrift.Thrift import TException
 
+from headwater import ddl
 from headwater.errors import MetastoreError
 
 if TYPE_CHECKING:
@@ -19,10 +22,20 @@ if TYPE_CHECKING:
 
     from headwater.table import TableName
 
-__all__ = ["STAGE_MARK", "iceberg_errors", "live_files", "load", "loaded"]
+__all__ = ["STAGE_MARK", "TABLE_PROPERTIES", "TRIES", "iceberg_errors", "live_files", "load", "loaded", "wait_turn"]
 
 # In a snapshot's summary: the token of the stage whose files it took.
 STAGE_MARK = "headwater.stage"
+# Of every table that is read.
+TABLE_PROPERTIES = {
+    "format-version": str(ddl.FORMAT_VERSION),
+    # Every publish writes a metadata file; readers need the last few.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+}
+# Attempts at a commit that others keep winning.
+TRIES = 20
+_LONGEST_WAIT = 4.0
 # They have no common base.
 _KNOWN = tuple(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception))
 
@@ -40,6 +53,11 @@ def iceberg_errors(failure: str) -> Iterator[None]:
     except (*_KNOWN, TException, OSError) as error:
         said = getattr(error, "message", None) or str(error) or type(error).__name__
         raise MetastoreError(f"{failure}: {said}. See that the metastore and the object store run.") from error
+
+
+def wait_turn(attempt: int) -> None:
+    """Wait before a commit is tried again: longer each time, and never as long as the others."""
+    time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, _LONGEST_WAIT))  # noqa: S311 - no secret
 
 
 def loaded(catalog: Catalog, name: TableName) -> IcebergTable | None:

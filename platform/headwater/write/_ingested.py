@@ -6,7 +6,6 @@ lie in it as they came, and a load that replaces the table may bring other colum
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 from contextlib import suppress
@@ -23,10 +22,10 @@ from pyiceberg.exceptions import (
     ValidationException,
 )
 
-from headwater import ddl, layout
+from headwater import layout
 from headwater.errors import MetastoreError, PublishConflict, WriteError
 from headwater.write._fence import NotFenced, commit_fence
-from headwater.write._iceberg import STAGE_MARK, iceberg_errors, live_files, loaded
+from headwater.write._iceberg import STAGE_MARK, TABLE_PROPERTIES, TRIES, iceberg_errors, live_files, loaded, wait_turn
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._publish import published_snapshot
 from headwater.write._stage import Stage
@@ -46,12 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FileLoad", "ingested_table"]
 
-_TRIES = 20
-_LONGEST_WAIT = 4.0
 _PROPERTIES = {
-    "format-version": str(ddl.FORMAT_VERSION),
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "20",
+    **TABLE_PROPERTIES,
     "commit.manifest-merge.enabled": "true",
 }
 
@@ -149,7 +144,7 @@ class FileLoad:
         """
         catalog = self.stack.metastore.iceberg()
         told = {**summary, STAGE_MARK: self.token}
-        for attempt in range(_TRIES):
+        for attempt in range(TRIES):
             self.lease.confirm()
             table = loaded(catalog, self.name)
             done = published_snapshot(table, self.token) if table else None
@@ -166,7 +161,7 @@ class FileLoad:
                 ) from error
             except (CommitFailedException, ValidationException, TableAlreadyExistsError) as error:
                 self.log(f"{self.name}: another writer was first, trying again ({error})")
-                time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, _LONGEST_WAIT))  # noqa: S311 - no secret
+                wait_turn(attempt)
         raise PublishConflict(f"{self.name} was not published: others kept changing it. Ingest the files again.")
 
     def _create(

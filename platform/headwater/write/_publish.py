@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +12,7 @@ from pyiceberg.manifest import DataFile, DataFileContent
 
 from headwater.errors import HeadwaterError, MetastoreError, PublishConflict, WriteError
 from headwater.write._fence import NotFenced
-from headwater.write._iceberg import STAGE_MARK, iceberg_errors, live_files, load
+from headwater.write._iceberg import STAGE_MARK, TRIES, iceberg_errors, live_files, load, wait_turn
 from headwater.write._stage import partition_of
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from headwater.write._stage import Stage, Staged
 
 __all__ = ["Publication"]
-
-_TRIES = 20
-_LONGEST_WAIT = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +58,7 @@ class Publication:
             WriteError: The stage does not fit the table any more, or was taken for dead.
             MetastoreError: The metastore or the object store failed.
         """
-        for attempt in range(_TRIES):
+        for attempt in range(TRIES):
             self.before_commit()
             table = load(catalog, self.stage.target)
             done = published_snapshot(table, self.stage.token)
@@ -73,7 +69,7 @@ class Publication:
                 return self._swap(table)
             except (CommitFailedException, ValidationException) as error:
                 self.log(f"{self.stage.target}: another writer was first, trying again ({error})")
-                time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, _LONGEST_WAIT))  # noqa: S311 - no secret
+                wait_turn(attempt)
             except MetastoreError:
                 # The answer may be lost and the commit done all the same.
                 landed = self._landed(catalog)
@@ -81,7 +77,7 @@ class Publication:
                     raise
                 return landed
         raise PublishConflict(
-            f"{self.stage.target} was not published: other writers changed it during {_TRIES} attempts. Run it again.",
+            f"{self.stage.target} was not published: other writers changed it during {TRIES} attempts. Run it again.",
         )
 
     def _swap(self, table: IcebergTable) -> int:

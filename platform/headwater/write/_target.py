@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,7 @@ from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsEr
 from headwater import ddl, layout
 from headwater.errors import PublishConflict
 from headwater.evolve import plan_evolution
-from headwater.write._iceberg import iceberg_errors, load, loaded
+from headwater.write._iceberg import TABLE_PROPERTIES, TRIES, iceberg_errors, load, loaded, wait_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ensure_rejects", "ensure_target"]
 
-_TRIES = 20
 _PROPERTIES = {
-    "format-version": str(ddl.FORMAT_VERSION),
+    **TABLE_PROPERTIES,
     "write.parquet.compression-codec": "zstd",
-    # Every publish writes a metadata file; readers need the last few.
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "20",
 }
 
 
@@ -47,7 +41,7 @@ def ensure_target(catalog: Catalog, table: Table, bucket: str, log: Callable[[st
         schema = ddl.iceberg_schema(table)
         _create(catalog, table, table.id, schema, bucket)
         log(f"{table}: created")
-    for attempt in range(_TRIES):
+    for attempt in range(TRIES):
         target = load(catalog, table.id)
         plan = plan_evolution(
             target.schema(),
@@ -61,7 +55,7 @@ def ensure_target(catalog: Catalog, table: Table, bucket: str, log: Callable[[st
             _evolve(target, table, plan)
         except CommitFailedException as error:
             log(f"{table}: another writer was first, looking again ({error})")
-            time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, 4))  # noqa: S311 - no secret
+            wait_turn(attempt)
         else:
             log(f"{table}: changed to its definition")
             return
