@@ -62,17 +62,23 @@ def superset_page(profile: Profile, *, login: bool = True) -> Iterator[Any]:
             executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(180_000)
         if login:
-            page.goto(f"http://{profile.address('superset')}/login/")
-            page.fill("input#username", profile.credentials.user("superset"))
-            page.fill("input#password", profile.credentials.password("superset"))
-            page.press("input#password", "Enter")
-            page.wait_for_url("**/superset/welcome/**")
+            _log_in(page, profile)
         try:
             yield page
         finally:
             browser.close()
+
+
+def _log_in(page: Any, profile: Profile) -> None:
+    # A form that is filled before its script runs is emptied again, so this waits until the page is at rest.
+    page.goto(f"http://{profile.address('superset')}/login/", wait_until="networkidle")
+    page.fill("input#username", profile.credentials.user("superset"))
+    page.fill("input#password", profile.credentials.password("superset"))
+    page.press("input#password", "Enter")
+    # What the welcome page shows is no test's business, only that the login led to it.
+    page.wait_for_url("**/superset/welcome/**", wait_until="commit")
 
 
 def look_at(page: Any, url: str, charts: int, picture: Path) -> list[Drawn]:
