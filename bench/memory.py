@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench.box import BenchBox
 
-__all__ = ["memory"]
+__all__ = ["memory", "watching"]
 
 _SETTLE_SECONDS = 60
 _SAMPLE_SECONDS = 2.0
@@ -39,7 +39,7 @@ def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, An
         time.sleep(_SETTLE_SECONDS)
         idle = _by_component(box)
         say(f"memory: {sum(idle.values()):.0f} MiB at rest")
-        with _watching(box) as peaks:
+        with watching(box) as peaks:
             box.headwater("demo-data", "loans", "--rows", str(rows))
             began = time.monotonic()
             box.headwater("materialize", "--all")
@@ -84,7 +84,7 @@ def _roots(box: BenchBox) -> Mapping[int, str]:
 
 
 @contextmanager
-def _watching(box: BenchBox) -> Iterator[dict[str, float]]:
+def watching(box: BenchBox) -> Iterator[dict[str, float]]:
     """Keep each component's highest sample, and the highest sum of one moment as ``box``."""
     peaks: dict[str, float] = defaultdict(float)
     stop = threading.Event()

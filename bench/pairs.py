@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Pair"]
+__all__ = ["Pair", "duckdb_rows", "same"]
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,26 @@ class Pair:
             "ratio": round(median(ratios), 3),
             "met": median(ratios) <= self.goal,
         }
+
+
+def same(theirs: str, our_rows: Sequence[Mapping[str, Any]], their_rows: Sequence[Mapping[str, Any]]) -> None:
+    """Require that both sides gave the same answer, row by row and column by column; names do not matter.
+
+    Raises:
+        AssertionError: They differ; the first row that does is named.
+    """
+    ours, others = ([tuple(row.values()) for row in rows] for rows in (our_rows, their_rows))
+    for mine, other in zip_longest(ours, others):
+        if mine != other:
+            raise AssertionError(f"Headwater and {theirs} must give the same answer: {mine} and {other}.")
+
+
+def duckdb_rows(sql: str, **views: Any) -> list[dict[str, Any]]:
+    """Return what DuckDB answers, with Arrow data as views by name."""
+    import duckdb  # noqa: PLC0415 - slow to import
+
+    with duckdb.connect() as connection:
+        for name, view in views.items():
+            connection.register(name, view)
+        rows: list[dict[str, Any]] = connection.execute(sql).to_arrow_table().to_pylist()
+        return rows

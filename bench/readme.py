@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.box import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _BLOCK = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
@@ -26,35 +29,51 @@ def main(result: Path) -> None:
     readme.write_text(text, encoding="utf-8")
 
 
-def table(measured: dict[str, Any]) -> str:
+def table(measured: Mapping[str, Any]) -> str:
     """Return the figures as Markdown."""
-    machine, lines = measured["machine"], []
-    lines.append(
-        f"Measured {machine['when']} on {machine['cores']} cores and {machine['memory_gib']} GiB, Python"
-        f" {machine['python']}; medians, both sides in turns in the same run.\n"
+    return "\n".join([*_pairs(measured), *_peaks(measured.get("load-large")), *_memory(measured.get("memory"))])
+
+
+def _pairs(measured: Mapping[str, Any]) -> Iterator[str]:
+    machines = [part["machine"] for part in measured.values()]
+    days = sorted({machine["when"] for machine in machines})
+    yield (
+        f"Measured {' to '.join(dict.fromkeys((days[0], days[-1])))} on {machines[0]['cores']} cores and"
+        f" {machines[0]['memory_gib']} GiB, Python {machines[0]['python']}; medians, both sides in turns in the same"
+        " run, answers compared.\n"
     )
-    lines += ["| what | Headwater | against | ratio | goal |", "|---|---|---|---|---|"]
-    for pair in measured["pairs"]:
+    yield from ("| what | Headwater | against | ratio | goal |", "|---|---|---|---|---|")
+    pairs = [pair for part in measured.values() for pair in part["pairs"]]
+    for pair in pairs:
         goal = f"{pair['goal']}{'' if pair['met'] else ' (missed)'}"
         against = f"{pair['their_median']:.1f} s: {pair['theirs']}"
-        lines.append(f"| {pair['name']} | {pair['our_median']:.1f} s | {against} | {pair['ratio']:.2f} | {goal} |")
-    missed = [f'What limits "{pair["name"]}": {pair["limit"]}.' for pair in measured["pairs"] if not pair["met"]]
-    lines += ["", *missed] if missed else []
-    return "\n".join([*lines, "", *_memory(measured["memory"]), ""])
+        yield f"| {pair['name']} | {pair['our_median']:.1f} s | {against} | {pair['ratio']:.2f} | {goal} |"
+    yield ""
+    limits: dict[str, list[str]] = {}
+    for pair in pairs:
+        if not pair["met"]:
+            limits.setdefault(pair["limit"], []).append(pair["name"])
+    for limit, names in limits.items():
+        said = ", ".join(f'"{name}"' for name in dict.fromkeys(names))
+        yield f"What limits {said}: {limit}.\n"
 
 
-def _memory(measured: dict[str, Any]) -> list[str]:
-    box = measured["box"]
-    rows = [f"| {one['name']} | {one['idle_mib']} | {one['peak_mib']} |" for one in measured["components"]]
-    goals = f"goals: {box['idle_goal_mib']} and {box['peak_goal_mib']}"
-    load = f"Loading {measured['loans']:,} loans with every check took {measured['load_seconds']:.0f} s."
-    return [
-        f"{load} Resident memory in MiB, shared pages counted once:\n",
-        "| component | at rest | most while loading |",
-        "|---|---|---|",
-        *rows,
-        f"| **the box** ({goals}) | **{box['idle_mib']}** | **{box['peak_mib']}** |",
-    ]
+def _peaks(part: Mapping[str, Any] | None) -> Iterator[str]:
+    if part:
+        said = ", ".join(f"{mib} MiB with {loans} loans" for loans, mib in part["peak_mib"].items())
+        yield f"Spark's resident memory while it loads, at most: {said}.\n"
+
+
+def _memory(part: Mapping[str, Any] | None) -> Iterator[str]:
+    if not part:
+        return
+    box, goals = part["box"], f"goals: {part['box']['idle_goal_mib']} and {part['box']['peak_goal_mib']}"
+    yield f"Loading {part['loans']:,} loans with every check took {part['load_seconds']:.0f} s."
+    yield "Resident memory in MiB, shared pages counted once:\n"
+    yield from ("| component | at rest | most while loading |", "|---|---|---|")
+    for one in part["components"]:
+        yield f"| {one['name']} | {one['idle_mib']} | {one['peak_mib']} |"
+    yield f"| **the box** ({goals}) | **{box['idle_mib']}** | **{box['peak_mib']}** |\n"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.pairs import Pair
+from bench.pairs import Pair, same
 from bench.readme import table
 from bench.start import _component_seconds
 
@@ -54,12 +54,32 @@ def test_a_components_own_start_is_read_from_what_up_prints():
         _component_seconds("spark", said)
 
 
+def test_different_answers_are_no_measurement():
+    """A side that is fast and wrong stops the bench; a missing row is a difference, too, and names are none."""
+    same("DuckDB", [{"a": 1, "b": "x"}], [{"c": 1, "d": "x"}])
+    for other in ([{"a": 2, "b": "x"}], [], [{"a": 1, "b": "x"}] * 2):
+        with pytest.raises(AssertionError, match="Headwater and DuckDB must give the same answer"):
+            same("DuckDB", [{"a": 1, "b": "x"}], other)
+
+
+def test_parts_that_were_not_measured_are_left_out():
+    """The README's block holds what the JSON holds, and no more."""
+    written = table({"launch": measured(pair())["launch"]})
+    assert "| A start |" in written
+    assert "trino" not in written
+    assert "while it loads" not in written
+    assert "Spark's resident memory while it loads, at most: 900 MiB with 5,000,000 loans." in table(measured(pair()))
+
+
 def measured(one):
     """A whole result with one pair."""
+    machine = {"when": "2026-01-01", "cores": 2, "memory_gib": 24.0, "python": "3.11.7"}
     return {
-        "machine": {"when": "2026-01-01", "cores": 2, "memory_gib": 24.0, "python": "3.11.7"},
-        "pairs": [one.as_json()],
+        "launch": {"machine": machine, "pairs": [one.as_json()]},
+        "load-large": {"machine": machine, "pairs": [], "peak_mib": {"5,000,000": 900}},
         "memory": {
+            "machine": machine,
+            "pairs": [],
             "loans": 1000,
             "load_seconds": 60.0,
             "components": [{"name": "trino", "idle_mib": 700, "peak_mib": 900}],
