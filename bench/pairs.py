@@ -68,5 +68,6 @@ def duckdb_rows(sql: str, **views: Any) -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         for name, view in views.items():
             connection.register(name, view)
-        rows: list[dict[str, Any]] = connection.execute(sql).to_arrow_table().to_pylist()
+        found: Any = connection.execute(sql)
+        rows: list[dict[str, Any]] = found.to_arrow_table().to_pylist()
         return rows

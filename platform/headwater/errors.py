@@ -6,7 +6,7 @@ HeadwaterError
 ├── ComponentError         a component did not start, migrate or answer
 ├── DefinitionError        a table's definition is wrong (found at import)
 │   └── EvolutionError     a changed definition cannot be applied to the existing table
-├── InputError             files or rows given to ingest are not usable
+├── InputError             files, rows or wishes are not usable; nothing was written
 ├── QueryError             an engine refused or failed a statement
 ├── StorageError           the object store refused or failed
 ├── MetastoreError         the metastore refused or failed
@@ -47,7 +47,7 @@ class EvolutionError(DefinitionError):
 
 
 class InputError(HeadwaterError):
-    """Files, rows or wishes given to ingest or export are not usable; nothing was written."""
+    """Files, rows or wishes are not usable; nothing was written."""
 
 
 class QueryError(HeadwaterError):

@@ -25,12 +25,12 @@ from dagster import (
     evaluate_automation_conditions,
     materialize,
 )
+from headwater.arrivals import ARRIVALS, arrivals, fingerprint
 from headwater.errors import QueryError
 from headwater.profile import Profile
 from headwater.project import Project, Source
 from headwater.table import Column, DelimitedFiles, Partitioning, Table
 from headwater_assets.lib.adapter import assets_of, definitions_of
-from headwater_assets.lib.arrivals import ARRIVALS, arrivals, fingerprint
 from headwater_assets.lib.schedules import schedules_of
 from headwater_assets.lib.sensors import sensors_of
 from headwater_assets.lib.specs import asset_key

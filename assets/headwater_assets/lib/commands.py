@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from headwater.arrivals import arrivals, fingerprint
 from headwater.box.serving import require_running
 from headwater.errors import ComponentError, ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
 
-from headwater_assets.lib.arrivals import arrivals, fingerprint
 from headwater_assets.lib.outdated import outdated
 from headwater_assets.lib.plan import batches, every_key, keys_between, keys_with_files, select
 from headwater_assets.lib.webserver import Webserver

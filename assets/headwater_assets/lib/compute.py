@@ -6,10 +6,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dagster import AssetCheckResult, AssetCheckSeverity, Failure, MaterializeResult, MetadataValue
+from headwater.arrivals import ARRIVALS, WHOLE, arrivals, fingerprint
 from headwater.errors import CheckFailed, HeadwaterError
 from headwater.profile import Profile
 
-from headwater_assets.lib.arrivals import ARRIVALS, WHOLE, arrivals, fingerprint
 from headwater_assets.lib.specs import asset_key, check_name
 
 if TYPE_CHECKING:

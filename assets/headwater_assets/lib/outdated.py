@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from headwater.arrivals import WHOLE
 from headwater.checks import tables_needed
-
-from headwater_assets.lib.arrivals import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

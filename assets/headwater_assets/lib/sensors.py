@@ -23,9 +23,9 @@ from dagster import (
     run_failure_sensor,
     sensor,
 )
+from headwater.arrivals import ARRIVALS, arrivals, fingerprint
 
 from headwater_assets.lib.alerts import Alert, channels, send
-from headwater_assets.lib.arrivals import ARRIVALS, arrivals, fingerprint
 from headwater_assets.lib.specs import asset_key
 
 if TYPE_CHECKING:

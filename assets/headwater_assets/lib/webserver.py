@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
+from headwater.arrivals import ARRIVALS
 from headwater.errors import ComponentError
 
-from headwater_assets.lib.arrivals import ARRIVALS
 from headwater_assets.lib.outdated import Writing
 
 if TYPE_CHECKING:

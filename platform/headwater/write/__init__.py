@@ -109,6 +109,7 @@ def load_raw(
         log: Told what happens, one line each.
 
     Raises:
+        InputError: Something in the folder has the name of a file and is none.
         WriteError: There are no files of a partition, or one has another number of fields than declared.
         MetastoreError: The metastore failed.
         StorageError: The object store failed.

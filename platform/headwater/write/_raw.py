@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 import time
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from headwater import layout
+from headwater.arrivals import arrivals
 from headwater.errors import WriteError
 from headwater.metastores.base import RawLoad
 from headwater.write import Published
@@ -22,7 +21,7 @@ from headwater.write._manifest import Loaded, read_manifest, write_manifest
 from headwater.write._requests import partition_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from headwater.stack import Stack
@@ -71,9 +70,9 @@ class Arrival:
     def finish(self) -> Published:
         """Load the partitions, one after the other."""
         began = time.monotonic()
-        found = self._found()
+        found = arrivals(self.table, self.stack.profile.project)
         for key, _ in self.partitions:
-            if not found[key]:
+            if key not in found:
                 self._refuse_nothing(key)
         loads = [self._load(value, found[key]) for key, value in self.partitions]
         files = [file for files, _ in loads for file in files]
@@ -87,17 +86,6 @@ class Arrival:
             seconds={"load": time.monotonic() - began},
             changed=any(changed for _, changed in loads),
         )
-
-    def _found(self) -> Mapping[str, list[Path]]:
-        """Return the folder's files by partition key."""
-        folder = self.stack.profile.project / self.files.folder
-        pattern = re.compile(self.files.pattern)
-        found: dict[str, list[Path]] = defaultdict(list)
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            match = pattern.fullmatch(path.name)
-            if match and path.is_file():
-                found[match["key"] if self.table.partitioning else ""].append(path)
-        return found
 
     def _refuse_nothing(self, key: str) -> None:
         folder = self.stack.profile.project / self.files.folder

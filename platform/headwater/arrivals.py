@@ -6,6 +6,8 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from headwater.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -26,6 +28,9 @@ def arrivals(table: Table, project: Path) -> Mapping[str, tuple[Path, ...]]:
     Args:
         table: A raw table.
         project: Folder with ``headwater.toml``.
+
+    Raises:
+        InputError: Something that is no file has the name of one; passing it over would lose it without a word.
     """
     if table.files is None:
         return {}
@@ -33,9 +38,17 @@ def arrivals(table: Table, project: Path) -> Mapping[str, tuple[Path, ...]]:
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         match = pattern.fullmatch(path.name)
-        if match and path.is_file():
+        if match:
+            _require_file(path, table)
             found.setdefault(match["key"] if table.partitioning else WHOLE, []).append(path)
     return {key: tuple(found[key]) for key in sorted(found)}
+
+
+def _require_file(path: Path, table: Table) -> None:
+    if path.is_file():
+        return
+    kind = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() else "no file"
+    raise InputError(f"{path} has the name of a file of {table}, but it is {kind}; move it away or put the file there.")
 
 
 def fingerprint(files: Sequence[Path]) -> str:
