@@ -15,9 +15,11 @@ from headwater.profile import Profile, inherited_env
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ROOT", "BenchBox"]
+__all__ = ["ROOT", "YEARS", "BenchBox"]
 
 ROOT = Path(__file__).resolve().parents[1]
+# Of the loans that are made up; the same that `make demo` makes.
+YEARS = "2019-2023"
 _FOLDER = ROOT / ".headwater-bench"
 _PROJECT = '[project]\nname = "loans"\ndefinitions = ["headwater_assets.loans"]\n'
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.stack import Stack
 
+from bench.box import YEARS
 from bench.memory import watching
 from bench.pairs import Pair, duckdb_rows, same
 from bench.plain import run_script, run_spark_script, timed
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-_YEARS = "2019-2023"
+
 _PLAIN_TABLE = "curated.plain_loan_origination"
 _TABLES = ("raw.loan_origination", "partitioned.loan_origination")
 # Rows, and over all of them every way in which a value can go missing or change.
@@ -82,7 +83,7 @@ def _round(box: BenchBox, loans: int, number: int, say: Callable[[str], None]) -
 
 def _make(box: BenchBox, loans: int, number: int, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    asked = ["--rows", str(loans), "--years", _YEARS, "--months", "1", "--seed", str(number + 1)]
+    asked = ["--rows", str(loans), "--years", YEARS, "--months", "1", "--seed", str(number + 1)]
     box.headwater("demo-data", "loans", *asked)
     for file in folder.glob("historical_data_time_*"):
         file.unlink()

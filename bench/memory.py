@@ -15,6 +15,8 @@ from headwater.box.processes import members
 from headwater.box.programs import programs
 from headwater.box.supervisor import Supervisor
 
+from bench.box import YEARS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -40,7 +42,7 @@ def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, An
         idle = _by_component(box)
         say(f"memory: {sum(idle.values()):.0f} MiB at rest")
         with watching(box) as peaks:
-            box.headwater("demo-data", "loans", "--rows", str(rows))
+            box.headwater("demo-data", "loans", "--rows", str(rows), "--years", YEARS)
             began = time.monotonic()
             box.headwater("materialize", "--all")
             seconds = time.monotonic() - began

@@ -43,9 +43,8 @@ def doing(runtime: LockedRuntime) -> str:
 
 
 def _jars(runtime: LockedRuntime, kitchen: Kitchen) -> None:
-    del runtime
-    for file in kitchen.files:
-        unpack.link(file, kitchen.into / file.name)
+    _link_jars(kitchen, kitchen.into)
+    _compile(runtime, kitchen, kitchen.into, kitchen.needs["spark"] / "jars")
 
 
 def _minio(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -73,21 +72,31 @@ def _metastore(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     unpack.untar(kitchen, ".tar.gz", unpack.without_top)
     for name in runtime.options["drop"]:
         (lib / name).unlink()
-    compiler = next(file for file in kitchen.files if file.name.startswith("ecj-"))
+    _link_jars(kitchen, lib)
+    _compile(runtime, kitchen, lib)
+
+
+def _link_jars(kitchen: Kitchen, lib: Path) -> None:
     for file in kitchen.files:
-        if file.suffix == ".jar" and file != compiler:
+        if file.suffix == ".jar" and not _is_compiler(file):
             unpack.link(file, lib / file.name)
-    _compile(kitchen, compiler, lib)
 
 
-def _compile(kitchen: Kitchen, compiler: Path, lib: Path) -> None:
+def _is_compiler(file: Path) -> bool:
+    return file.name.startswith("ecj-")
+
+
+def _compile(runtime: LockedRuntime, kitchen: Kitchen, lib: Path, *more: Path) -> None:
+    """Make ``headwater-NAME.jar`` of the runtime's Java sources, beside the jars that they use."""
     classes = _empty(kitchen.scratch / "classes")
-    java = str(kitchen.needs["java21"] / "bin" / "java")
-    jars = ":".join(str(jar) for jar in sorted(lib.glob("*.jar")))
+    compiler = next(filter(_is_compiler, kitchen.files))
+    jars = ":".join(str(jar) for folder in (lib, *more) for jar in sorted(folder.glob("*.jar")))
     options = ("-proc:none", "-nowarn", "-17", "-cp", jars, "-d", str(classes))
-    kitchen.run((java, "-jar", str(compiler), *options, str(HERE / "java")), "Compiling the metastore's main class")
-    shutil.make_archive(str(kitchen.scratch / "headwater-metastore"), "zip", classes)
-    shutil.move(kitchen.scratch / "headwater-metastore.zip", lib / "headwater-metastore.jar")
+    sources = [str(HERE / source) for source in runtime.sources]
+    java = str(kitchen.needs["java21"] / "bin" / "java")
+    kitchen.run((java, "-jar", str(compiler), *options, *sources), f"Compiling what {runtime.name} has of our own")
+    jar = shutil.make_archive(str(kitchen.scratch / f"headwater-{runtime.name}"), "zip", classes)
+    shutil.move(jar, lib / f"headwater-{runtime.name}.jar")
 
 
 def _venv(runtime: LockedRuntime, kitchen: Kitchen) -> None:

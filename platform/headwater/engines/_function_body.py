@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["append"]
 
+_PLACE = "__place"
+
 
 def append(session: Any, job: StageJob) -> None:
     """Call the body and append what it returns to the stage, rejected rows to theirs.
@@ -26,12 +28,13 @@ def append(session: Any, job: StageJob) -> None:
         WriteError: The body returned something that cannot become the table.
     """
     if job.rejects is None:
-        _append(_typed(_called(session, job), job.table), job.stage)
+        _append(_called(session, job).select(*_columns(job.table)), job.stage)
         return
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - PySpark's own convention
 
-    refused = Refused(_judged(session, job))
-    _append(_typed(refused.frame.where(F.isnull(REASON)), job.table), job.stage)
+    rows = _judged(session, job).select(*_columns(job.table), REASON, _place(F).alias(_PLACE))
+    refused = Refused(rows, F.col(_PLACE))
+    _append(refused.frame.where(F.isnull(REASON)).drop(REASON, _PLACE), job.stage)
     if _any_refused(session, job, refused):
         _append_rejects(session, job, job.rejects, refused)
 
@@ -44,8 +47,10 @@ def _any_refused(session: Any, job: StageJob, refused: Refused) -> bool:
 
 
 def _append_rejects(session: Any, job: StageJob, into: TableName, refused: Refused) -> None:
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - PySpark's own convention
+
     chunks = refused.chunks if len(job.raw) == 1 else None
-    again = Refused(_judged(session, job, chunks))
+    again = Refused(_judged(session, job, chunks), _place(F))
     _append(rejected_rows(session, job, again.frame), into)
     if chunks is not None and again.rows != refused.rows:
         _append(rejected_rows(session, job, _judged(session, job)), into, anew=True)
@@ -92,8 +97,14 @@ def _require(frame: Any, job: StageJob) -> None:
             )
 
 
-def _typed(frame: Any, table: Table) -> Any:
-    return frame.select(*(frame[column.name].cast(SPARK.type_name(column.type)) for column in table.columns))
+def _columns(table: Table) -> list[Any]:
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415
+
+    return [F.col(one.name).cast(SPARK.type_name(one.type)).alias(one.name) for one in table.columns]
+
+
+def _place(F: Any) -> Any:  # noqa: N803 - PySpark's name
+    return F.col("source_position")["place"]
 
 
 def _append(frame: Any, into: TableName, *, anew: bool = False) -> None:

@@ -31,14 +31,14 @@ class Refused:
     """Watches a judged frame while it is written.
 
     Args:
-        judged: Rows with their place in ``source_position`` and, where refused, a reason.
+        judged: Rows with, where refused, a reason. Watching copies every row, so it had better be narrow.
+        place: The column that holds a row's place in the scan.
     """
 
-    def __init__(self, judged: Any) -> None:
+    def __init__(self, judged: Any, place: Any) -> None:
         from pyspark.sql import Observation  # noqa: PLC0415 - slow to import
         from pyspark.sql import functions as F  # noqa: N812, PLC0415 - PySpark's own convention
 
-        place = F.col("source_position")["place"]
         bad = F.isnotnull(REASON)
         self._seen = Observation()
         self.frame = judged.observe(

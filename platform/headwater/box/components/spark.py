@@ -200,7 +200,7 @@ def _settings(profile: Profile, folder: Path) -> dict[str, str]:
 def _lineage(profile: Profile) -> dict[str, str]:
     """What every session writes is told to the catalog; it goes on without a catalog."""
     return {
-        "spark.extraListeners": "io.openlineage.spark.agent.OpenLineageSparkListener",
+        "spark.plugins": "headwater.LineageQueue",
         "spark.openlineage.namespace": "headwater",
         "spark.openlineage.transport.type": "http",
         "spark.openlineage.transport.url": f"http://{profile.address('catalog')}",
