@@ -14,10 +14,12 @@ import click
 import psutil
 
 from bench.box import BenchBox
+from bench.dashboards import dashboards
 from bench.ingest import ingest
 from bench.launch import launch
 from bench.load import load
 from bench.memory import memory
+from bench.query import query
 from bench.start import box_start
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ _PARTS: dict[str, Callable[[BenchBox, int], dict[str, Any]]] = {
     "load": lambda box, rounds: load(box, {1_000_000: rounds, 5_000_000: rounds}, _say),
     "load-large": lambda box, _: load(box, {5_000_000: 1, 25_000_000: 1}, _say),
     "ingest": lambda box, rounds: {"pairs": ingest(box, rounds, _say)},
+    "query": lambda box, rounds: query(box, rounds, _say),
+    "dashboards": lambda box, rounds: dashboards(box, 3 * rounds, _say),
 }
 
 

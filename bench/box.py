@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # Of the loans that are made up; the same that `make demo` makes.
 YEARS = "2019-2023"
 _FOLDER = ROOT / ".headwater-bench"
-_PROJECT = '[project]\nname = "loans"\ndefinitions = ["headwater_assets.loans"]\n'
+_PROJECT = """\
+[project]
+name = "loans"
+definitions = ["headwater_assets.loans"]
+dashboards = ["headwater_dashboards.loans"]
+"""
 
 
 class BenchBox:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from itertools import zip_longest
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -49,16 +51,33 @@ class Pair:
         }
 
 
-def same(theirs: str, our_rows: Sequence[Mapping[str, Any]], their_rows: Sequence[Mapping[str, Any]]) -> None:
+def same(
+    theirs: str,
+    our_rows: Sequence[Mapping[str, Any]],
+    their_rows: Sequence[Mapping[str, Any]],
+    *,
+    within: float = 0.0,
+) -> None:
     """Require that both sides gave the same answer, row by row and column by column; names do not matter.
+
+    Args:
+        theirs: Who the other side is.
+        our_rows: Ours.
+        their_rows: Theirs.
+        within: By which part of itself a number may differ.
 
     Raises:
         AssertionError: They differ; the first row that does is named.
     """
     ours, others = ([tuple(row.values()) for row in rows] for rows in (our_rows, their_rows))
-    for mine, other in zip_longest(ours, others):
-        if mine != other:
+    for mine, other in zip_longest(ours, others, fillvalue=()):
+        if len(mine) != len(other) or not all(_equal(*both, within) for both in zip(mine, other, strict=True)):
             raise AssertionError(f"Headwater and {theirs} must give the same answer: {mine} and {other}.")
+
+
+def _equal(mine: Any, other: Any, within: float) -> bool:
+    numbers = isinstance(mine, int | float | Decimal) and isinstance(other, int | float | Decimal)
+    return bool(mine == other or (within and numbers and math.isclose(mine, other, rel_tol=within)))
 
 
 def duckdb_rows(sql: str, **views: Any) -> list[dict[str, Any]]:

@@ -46,8 +46,8 @@ def _pairs(measured: Mapping[str, Any]) -> Iterator[str]:
     pairs = [pair for part in measured.values() for pair in part["pairs"]]
     for pair in pairs:
         goal = f"{pair['goal']}{'' if pair['met'] else ' (missed)'}"
-        against = f"{pair['their_median']:.1f} s: {pair['theirs']}"
-        yield f"| {pair['name']} | {pair['our_median']:.1f} s | {against} | {pair['ratio']:.2f} | {goal} |"
+        against = f"{_seconds(pair['their_median'])}: {pair['theirs']}"
+        yield f"| {pair['name']} | {_seconds(pair['our_median'])} | {against} | {pair['ratio']:.2f} | {goal} |"
     yield ""
     limits: dict[str, list[str]] = {}
     for pair in pairs:
@@ -56,6 +56,10 @@ def _pairs(measured: Mapping[str, Any]) -> Iterator[str]:
     for limit, names in limits.items():
         said = ", ".join(f'"{name}"' for name in dict.fromkeys(names))
         yield f"What limits {said}: {limit}.\n"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _peaks(part: Mapping[str, Any] | None) -> Iterator[str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from bench.dashboards import question
 from bench.pairs import Pair, same
+from bench.query import geometric_mean
 from bench.readme import table
 from bench.start import _component_seconds
 
@@ -60,6 +64,37 @@ def test_different_answers_are_no_measurement():
     for other in ([{"a": 2, "b": "x"}], [], [{"a": 1, "b": "x"}] * 2):
         with pytest.raises(AssertionError, match="Headwater and DuckDB must give the same answer"):
             same("DuckDB", [{"a": 1, "b": "x"}], other)
+
+
+def test_sums_of_doubles_may_differ_by_their_rounding_and_by_no_more():
+    """Threads add up in whatever order they come by; counts, texts and missing values stay what they are."""
+    ours = [{"flag": "A", "rows": 3, "price": 1_000_000.000001, "none": None}]
+    theirs = [{"flag": "A", "rows": Decimal(3), "price": 1_000_000.000002, "none": None}]
+    same("DuckDB", ours, theirs, within=1e-9)
+    for wrong in ({"flag": "B"}, {"rows": 4}, {"price": 1_000_000.1}, {"none": 0}, {"price": None}):
+        with pytest.raises(AssertionError, match="must give the same answer"):
+            same("DuckDB", ours, [{**theirs[0], **wrong}], within=1e-9)
+    with pytest.raises(AssertionError, match="must give the same answer"):
+        same("DuckDB", ours, theirs)
+
+
+def test_the_geometric_mean_weighs_each_query_alike():
+    """A query of a minute does not drown those of a second."""
+    assert geometric_mean([1.0, 100.0]) == pytest.approx(10.0)
+    assert geometric_mean([2.0, 0.5, 1.0]) == pytest.approx(1.0)
+
+
+def test_a_chart_is_asked_for_as_its_page_asks():
+    """Axis first, then groups; time in steps; a saved metric by its name; a free filter as SQL; never a kept result."""
+    params = {"x_axis": "day", "time_grain_sqla": "P1M", "metrics": ["balance"], "groupby": ["purpose"], "row_limit": 7}
+    asked = question({"params": {**params, "adhoc_filters": [{"sqlExpression": "a > 1"}]}}, 5)
+    (query,) = asked["queries"]
+    axis, group = query["columns"]
+    assert (asked["datasource"], asked["force"]) == ({"id": 5, "type": "table"}, True)
+    assert (axis["timeGrain"], axis["label"], group) == ("P1M", "day", "purpose")
+    assert (query["metrics"], query["row_limit"], query["extras"]) == (["balance"], 7, {"where": "(a > 1)"})
+    (plain,) = question({"params": {"x_axis": "state", "groupby": "vintage", "metric": "rate"}}, 5)["queries"]
+    assert (plain["columns"], plain["metrics"]) == (["state", "vintage"], ["rate"])
 
 
 def test_parts_that_were_not_measured_are_left_out():
