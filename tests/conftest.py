@@ -21,8 +21,8 @@ dashboards = ["headwater_dashboards.loans"]
 
 def _user_settings() -> dict[str, str]:
     """Return the settings of the machine that tests keep: the cache and the mirrors."""
-    kept = ("HEADWATER_CACHE", "HEADWATER_PYPI_MIRROR", "HEADWATER_MAVEN_MIRROR", "HEADWATER_GO_MIRROR")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+    mirrors = [f"HEADWATER_{one}_MIRROR" for one in ("PYPI", "MAVEN", "GO", "NPM")]
+    return {name: os.environ[name] for name in ("HEADWATER_CACHE", *mirrors) if name in os.environ}
 
 
 KEPT = _user_settings()
@@ -41,7 +41,8 @@ def _no_settings_of_the_user():
 def box() -> Profile:
     """A running box with the loans project and no data; stopped at the end, on failure too.
 
-    KEEP_BOX=1 leaves it running and uses it again, for quick rounds while developing.
+    KEEP_BOX=1 leaves it running and uses it again, for quick rounds while developing; BOX_ONLY="postgres catalog"
+    starts these components alone, for tests that need no more.
     """
     keep = bool(os.environ.get("KEEP_BOX"))
     root = REPOSITORY / ".headwater-test"
@@ -53,7 +54,7 @@ def box() -> Profile:
     (root / "project" / "headwater.toml").write_text(PROJECT, encoding="utf-8")
     profile = _profile(root)
     try:
-        headwater(profile, "up")
+        headwater(profile, "up", *os.environ.get("BOX_ONLY", "").split())
         yield profile
     finally:
         if not keep:

@@ -66,6 +66,7 @@ SETTINGS = (
     Setting("HEADWATER_PYPI_MIRROR", "", "simple index to fetch wheels from; pip's own setting when empty"),
     Setting("HEADWATER_MAVEN_MIRROR", "", "repository to fetch Maven artifacts from; ~/.m2/settings.xml when empty"),
     Setting("HEADWATER_GO_MIRROR", "", "module proxy to fetch Go modules from; Go's own setting when empty"),
+    Setting("HEADWATER_NPM_MIRROR", "", "registry to fetch npm packages from; npm's own setting when empty"),
     Setting("HEADWATER_FETCH_JOBS", "6", "downloads at once"),
     Setting("HEADWATER_SPARK_HEAP", "1200m", "heap of the Spark Connect server"),
     Setting("HEADWATER_TRINO_HEAP", "1g", "heap of Trino"),

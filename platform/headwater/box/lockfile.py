@@ -46,6 +46,7 @@ class FetchSettings:
         pypi_mirror: Simple index instead of pip's.
         maven_mirror: Repository instead of Maven's.
         go_mirror: Module proxy instead of Go's.
+        npm_mirror: Registry instead of npm's.
         jobs: Downloads at once.
         keep_downloads: Keep archives that have been unpacked.
     """
@@ -54,6 +55,7 @@ class FetchSettings:
     pypi_mirror: str | None
     maven_mirror: str | None
     go_mirror: str | None
+    npm_mirror: str | None
     jobs: int
     keep_downloads: bool = False
 
@@ -63,8 +65,8 @@ class LockedFile:
     """One file of a registry.
 
     Args:
-        registry: ``pypi`` or ``maven``.
-        coordinate: ``project==version`` or ``group:artifact:version[:classifier][@extension]``.
+        registry: ``pypi``, ``maven`` or ``npm``.
+        coordinate: ``project==version``, ``group:artifact:version[:classifier][@extension]`` or ``package@version``.
         name: The file's name there.
         sha256: Of its bytes.
         size: In bytes; None, never in the lock file itself, where the index does not tell.

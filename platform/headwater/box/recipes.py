@@ -135,6 +135,7 @@ _RECIPES: Mapping[str, Callable[[LockedRuntime, Kitchen], None]] = {
     "java": unpack.java,
     "metastore": _metastore,
     "minio": _minio,
+    "npm": unpack.packages,
     "postgres": unpack.postgres,
     "spark": unpack.spark,
     "trino": unpack.trino,

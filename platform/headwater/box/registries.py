@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET  # the user's own settings.xml
 
 import requests
 
+from headwater.box.npm import Npm
 from headwater.box.transport import failed, new_session, pip_settings
 from headwater.errors import ConfigError, FetchError
 from headwater.profile import inherited_env
@@ -145,6 +146,8 @@ class Registries:
 
     def named(self, name: str) -> Source:
         """Return a registry by the name that the lock file uses."""
+        if name == "npm":
+            return self.npm
         return self.pypi if name == "pypi" else self.maven
 
     @property
@@ -159,6 +162,12 @@ class Registries:
         with self._lock:
             return self._maven
 
+    @property
+    def npm(self) -> Npm:
+        """The npm registry."""
+        with self._lock:
+            return self._npm
+
     @cached_property
     def _pypi(self) -> Pypi:
         return Pypi(self._settings.pypi_mirror)
@@ -166,6 +175,10 @@ class Registries:
     @cached_property
     def _maven(self) -> Maven:
         return Maven(self._settings.maven_mirror)
+
+    @cached_property
+    def _npm(self) -> Npm:
+        return Npm(self._settings.npm_mirror)
 
 
 def _with_login_of(index: str, url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tempfile
 import threading
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ from headwater.box.lockfile import (
     this_platform,
     write_lock,
 )
+from headwater.box.npm import Npm, package_of
 from headwater.box.registries import Coordinate, Maven, Pypi
 from headwater.errors import FetchError
 from headwater.profile import inherited_env
@@ -50,6 +53,7 @@ _SET_ASIDE = {
     "sources",
     "pypi",
     "maven",
+    "npm",
     "closure",
     "bundles",
     "leave-out",
@@ -84,6 +88,7 @@ class _Resolver:
     ) -> None:
         self.settings, self.progress, self.known = settings, progress, known
         self.pypi, self.maven = Pypi(settings.pypi_mirror), Maven(settings.maven_mirror)
+        self.npm = Npm(settings.npm_mirror)
         self.downloader = Downloader(settings.cache / "downloads", progress, threading.Event())
 
     def runtime(self, name: str, given: Mapping[str, Any], bundles: Mapping[str, Any]) -> LockedRuntime:
@@ -93,6 +98,7 @@ class _Resolver:
         exact = [text for table in taken for text in table.get("maven", ())]
         closed = [text for table in taken for text in table.get("closure", ())]
         files = [file for text in given.get("pypi", ()) for file in self._wheels(text.format(version=version))]
+        files += [self._package(text.format(version=version)) for text in given.get("npm", ())]
         if closed:
             with self.progress.step(f"{name}: what its jars need"):
                 exact += self._closure(closed, given.get("leave-out", ()))
@@ -146,6 +152,21 @@ class _Resolver:
             sha1 = hashlib.file_digest(content, "sha1").hexdigest()  # all that every repository publishes
         if published.ok and published.text.split()[0] != sha1:
             raise FetchError(f"{name} differs from the checksum published beside it; try again or from another mirror.")
+        return self._hashed(file)
+
+    def _package(self, text: str) -> LockedFile:
+        if (text, ANY) in self.known:
+            return self.known[text, ANY]
+        package, version = package_of(text)
+        file = LockedFile("npm", text, f"{package.rpartition('/')[2]}-{version}.tgz", "", None)
+        published = self.npm.integrity(text)
+        sha256, size = self.downloader.fetch_unknown(file.name, self.npm.url(file), self.npm)
+        file = replace(file, sha256=sha256, size=size)
+        kind, _, wanted = published.partition("-")
+        if wanted and kind in hashlib.algorithms_available:
+            found = hashlib.new(kind, self.downloader.path(file).read_bytes()).digest()
+            if base64.b64encode(found).decode() != wanted:
+                raise FetchError(f"{file.name} differs from what its registry says; try again or from another mirror.")
         return self._hashed(file)
 
     def _hashed(self, file: LockedFile) -> LockedFile:

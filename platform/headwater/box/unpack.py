@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from headwater.box.lockfile import this_platform
+from headwater.box.npm import package_of
 from headwater.errors import FetchError
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from headwater.box.kitchen import Kitchen
     from headwater.box.lockfile import LockedRuntime
 
-__all__ = ["java", "link", "only", "open_up", "postgres", "spark", "trino", "untar", "unzip", "without_top"]
+__all__ = ["java", "link", "only", "open_up", "packages", "postgres", "spark", "trino", "untar", "unzip", "without_top"]
 
 # The tree inside the sdist -> the tree of the runtime; everything else (examples, data, scripts) stays out.
 _SPARK_TREE = {
@@ -63,6 +65,22 @@ def spark(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     untar(kitchen, ".tar.gz", _spark_place)
     python = kitchen.into / "python"
     unzip(next((python / "lib").glob("py4j-*-src.zip")), python, "")
+
+
+def packages(runtime: LockedRuntime, kitchen: Kitchen) -> None:
+    """Unpack what is kept of npm packages, each below its own name: a browser wants a few of their files."""
+    kept = frozenset(runtime.options["keep"])
+    for file, path in zip(runtime.files_for(this_platform()), kitchen.files, strict=True):
+        package, _ = package_of(file.coordinate)
+
+        def place(member: str, package: str = package) -> str | None:
+            name = f"{package}/{without_top(member)}"
+            return name if name in kept else None
+
+        untar(kitchen, path.name, place)
+    absent = sorted(name for name in kept if not (kitchen.into / name).is_file())
+    if absent:
+        raise FetchError(f"{absent[0]} is in none of {runtime.name}'s packages; correct `keep` in runtimes.toml.")
 
 
 def untar(kitchen: Kitchen, ending: str, place: Callable[[str], str | None]) -> None:

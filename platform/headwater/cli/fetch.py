@@ -22,6 +22,7 @@ def fetch_settings(profile: Profile, *, keep_downloads: bool = False) -> FetchSe
         pypi_mirror=profile.setting("HEADWATER_PYPI_MIRROR") or None,
         maven_mirror=profile.setting("HEADWATER_MAVEN_MIRROR") or None,
         go_mirror=profile.setting("HEADWATER_GO_MIRROR") or None,
+        npm_mirror=profile.setting("HEADWATER_NPM_MIRROR") or None,
         jobs=int(profile.setting("HEADWATER_FETCH_JOBS")),
         keep_downloads=keep_downloads,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import json
 import re
 import tarfile
 import threading
@@ -22,7 +24,10 @@ from rich.console import Console
 
 @dataclass
 class Registry:
-    """A Maven repository (``/maven``) and a simple index (``/simple``) with the files that a test puts there."""
+    """A Maven repository (``/maven``), a simple index (``/simple``) and an npm registry (``/npm``).
+
+    Each holds the files that a test puts there.
+    """
 
     url: str
     files: dict[str, bytes] = field(default_factory=dict)
@@ -51,6 +56,15 @@ class Registry:
         self.files[f"/simple/{project}/"] = page + f'<a href="/files/{name}#sha256={sha256}">{name}</a>\n'.encode()
         self.files[f"/files/{name}"] = content
         return LockedFile("pypi", f"{project}=={name.split('-')[1]}", name, sha256, len(content))
+
+    def put_npm(self, package: str, version: str, content: bytes) -> LockedFile:
+        """Publish an npm package's tarball and return how a lock file describes it."""
+        name = f"{package.rpartition('/')[2]}-{version}.tgz"
+        integrity = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
+        listed = {"versions": {version: {"dist": {"integrity": integrity}}}}
+        self.files[f"/npm/{package.replace('/', '%2F')}"] = json.dumps(listed).encode()
+        self.files[f"/npm/{package}/-/{name}"] = content
+        return LockedFile("npm", f"{package}@{version}", name, hashlib.sha256(content).hexdigest(), len(content))
 
     def url_of(self, file: LockedFile) -> str:
         """Return where a published Maven file lies."""
@@ -125,6 +139,7 @@ def settings(tmp_path, registry):
         pypi_mirror=f"{registry.url}/simple/",
         maven_mirror=f"{registry.url}/maven",
         go_mirror=None,
+        npm_mirror=f"{registry.url}/npm",
         jobs=4,
     )
 
@@ -172,6 +187,15 @@ def _add(archive, name, content, mode=0o644):
     archive.addfile(member, io.BytesIO(content))
 
 
+def npm_tarball(members: dict[str, bytes], top: str = "package") -> bytes:
+    """Return a tarball in the shape of npm's."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, content in members.items():
+            _add(archive, f"{top}/{name}", content)
+    return out.getvalue()
+
+
 def wheel(members: dict[str, bytes]) -> bytes:
     """Return a zip archive."""
     out = io.BytesIO()
@@ -189,4 +213,11 @@ def lock_of(*runtimes: LockedRuntime) -> Lock:
 @pytest.fixture
 def shapes():
     """Return the builders of locks, runtimes and archives."""
-    return SimpleNamespace(jars=jars, lock_of=lock_of, trino=trino_runtime, trino_tarball=trino_tarball, wheel=wheel)
+    return SimpleNamespace(
+        jars=jars,
+        lock_of=lock_of,
+        npm_tarball=npm_tarball,
+        trino=trino_runtime,
+        trino_tarball=trino_tarball,
+        wheel=wheel,
+    )

@@ -19,11 +19,20 @@ def test_every_file_is_pinned():
     lock = read_lock()
     files = [file for runtime in lock.runtimes.values() for file in runtime.files]
 
-    assert {"minio", "superset", "java21", "java25", "postgres", "trino", "spark", "spark-jars", "metastore"} <= set(
-        lock.runtimes
-    )
+    assert {
+        "minio",
+        "superset",
+        "java21",
+        "java25",
+        "postgres",
+        "trino",
+        "spark",
+        "spark-jars",
+        "metastore",
+        "pages",
+    } <= set(lock.runtimes)
     assert all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) and file.size for file in files)
-    assert {"pypi", "maven"} == {file.registry for file in files}
+    assert {"pypi", "maven", "npm"} == {file.registry for file in files}
     assert lock.runtimes["minio"].module.sum.startswith("h1:")
 
 
@@ -63,6 +72,7 @@ def test_list_and_lock_agree():
     }
     for name, table in wanted.items():
         exact = {text.format(version=table["version"]) for text in table.get("pypi", ())}
+        exact |= {text.format(version=table["version"]) for text in table.get("npm", ())}
         assert exact <= {file.coordinate for file in locked[name].files}
 
 
