@@ -21,10 +21,11 @@ _LOOPBACK_TIMEOUT = 4
 
 
 class CatalogComponent(Component):
-    """The metadata catalog: REST and the OpenLineage endpoint."""
+    """The metadata catalog: pages, REST and the OpenLineage endpoint."""
 
     name = "catalog"
     needs = ("postgres",)
+    runtimes = ("pages",)
     reads_project = True
     hints = (
         Hint(

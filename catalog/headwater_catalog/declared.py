@@ -58,6 +58,7 @@ def _facts(table: Table, sources: Mapping[str, Source]) -> TableFacts:
         lineage=tuple(_lineage(table)),
         place=str(source) if source else "",
         code=_code(table),
+        fresh_within_hours=table.fresh_within_hours,
     )
 
 

@@ -122,6 +122,7 @@ class TableFacts:
         lineage: What it is made of, by who says so.
         place: File and line of the definition.
         code: The body: SQL text, or empty.
+        fresh_within_hours: Age of the newest write after which it counts as stale; None when any age will do.
     """
 
     name: str
@@ -134,6 +135,7 @@ class TableFacts:
     lineage: tuple[tuple[Origin, Lineage], ...] = ()
     place: str = ""
     code: str = ""
+    fresh_within_hours: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

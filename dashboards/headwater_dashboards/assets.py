@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from dagster import AssetKey, AssetSpec, MetadataValue
 from headwater.errors import ConfigError, DashboardError
 
-from headwater_dashboards._layout import charts_in
 from headwater_dashboards.documents import Document, Documents, folders, load
 from headwater_dashboards.forms import slug_of
+from headwater_dashboards.readers import tables_of
 from headwater_dashboards.superset import dashboard_url
 
 if TYPE_CHECKING:
@@ -33,15 +33,6 @@ def specs(project: Project, profile: Profile) -> list[AssetSpec]:
         logging.getLogger("headwater").warning("Dagster shows no dashboards: %s", error)
         return []
     return [_spec(one, documents, project, profile) for one in documents.of("dashboards")]
-
-
-def tables_of(dashboard: Document, documents: Documents) -> list[str]:
-    """Return the tables that a dashboard's charts and filters read, in their order."""
-    charts = [documents.find("charts", name) for _, name in charts_in(dashboard.data)]
-    names = [one.data["dataset"] for one in charts if one is not None]
-    names += [one["dataset"] for one in dashboard.data.get("filters", []) if isinstance(one, dict) and "dataset" in one]
-    datasets = [documents.find("datasets", name) for name in names]
-    return list(dict.fromkeys(str(one.data["table"]) for one in datasets if one is not None))
 
 
 def _spec(one: Document, documents: Documents, project: Project, profile: Profile) -> AssetSpec:

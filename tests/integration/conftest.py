@@ -1,4 +1,4 @@
-"""What the tests of the write path share: a stack on the test box, and short ways to declare tables of their own."""
+"""What tests share: a stack on the test box, short ways to declare tables of their own, and empty catalogs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from headwater.box.components.databases import connect, database_url
 from headwater.layout import location
 from headwater.profile import inherited_env
 from headwater.stack import Stack
 from headwater.table import Column, DelimitedFiles, Partitioning, Table
 from headwater.write import load_raw, write
+from headwater_catalog.store import Store, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -123,3 +125,23 @@ def stack(box) -> Stack:
 def lake(stack) -> Lake:
     """The test box's lake, with names of this test's own."""
     return Lake(stack, uuid.uuid4().hex[:8])
+
+
+@pytest.fixture
+def database(box):
+    """An empty database of this test's own, brought to this version; its URL."""
+    name = f"catalog_{uuid.uuid4().hex[:8]}"
+    with connect(box, "postgres", database="postgres") as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    with connect(box, "postgres", database=name) as connection:
+        migrate(connection)
+    yield database_url(box, "postgres").rpartition("/")[0] + f"/{name}"
+    with connect(box, "postgres", database="postgres") as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def store(database):
+    """A catalog that knows nothing yet."""
+    with Store(database, "lake") as made:
+        yield made

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import threading
-import uuid
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from headwater.box.components.databases import connect, database_url
+from headwater.box.components.databases import connect
 from headwater.errors import ComponentError
 from headwater_catalog.model import ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
 from headwater_catalog.openlineage import InvalidEvent
@@ -23,26 +22,6 @@ from lineage_events import body, event, facet, new_run, spark_table, trino_table
 pytestmark = pytest.mark.box
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(box):
-    """An empty database of this test's own, brought to this version; its URL."""
-    name = f"catalog_{uuid.uuid4().hex[:8]}"
-    with connect(box, "postgres", database="postgres") as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    with connect(box, "postgres", database=name) as connection:
-        migrate(connection)
-    yield database_url(box, "postgres").rpartition("/")[0] + f"/{name}"
-    with connect(box, "postgres", database="postgres") as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-@pytest.fixture
-def store(database):
-    """A catalog that knows nothing yet."""
-    with Store(database, "lake") as made:
-        yield made
 
 
 def send(store: Store, *events: dict) -> None:

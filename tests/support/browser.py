@@ -1,4 +1,4 @@
-"""A headless Chromium that is logged in to Superset, and what it sees of a dashboard."""
+"""A headless Chromium: as a person who is logged in to Superset and looks at a dashboard, or just a page."""
 
 from __future__ import annotations
 
@@ -53,22 +53,29 @@ def chromium() -> str:
 
 
 @contextmanager
-def superset_page(profile: Profile, *, login: bool = True) -> Iterator[Any]:
-    """A browser's page, logged in to Superset as a person would be."""
+def browser_page(**options: Any) -> Iterator[Any]:
+    """A browser's page; options are those of Playwright's context, such as a phone's size or the night's colours."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page = browser.new_page(**{"viewport": {"width": WIDTH, "height": HEIGHT}, **options})
         page.set_default_timeout(180_000)
-        if login:
-            _log_in(page, profile)
         try:
             yield page
         finally:
             browser.close()
+
+
+@contextmanager
+def superset_page(profile: Profile, *, login: bool = True) -> Iterator[Any]:
+    """A browser's page, logged in to Superset as a person would be."""
+    with browser_page() as page:
+        if login:
+            _log_in(page, profile)
+        yield page
 
 
 def _log_in(page: Any, profile: Profile) -> None:

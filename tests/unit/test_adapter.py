@@ -157,6 +157,8 @@ def test_a_project_elsewhere_becomes_definitions(tmp_path):
 
     assert repository.asset_graph.get_all_asset_keys() == {AssetKey(["raw", "things"])}
     assert [sensor.name for sensor in repository.sensor_defs] == ["new_raw_files"]
+    page = repository.asset_graph.get(AssetKey(["raw", "things"])).metadata["catalog"]
+    assert page.url == f"http://{profile.address('catalog')}/table?name=raw.things"
 
 
 def test_definitions_load_in_less_than_two_seconds():

@@ -2,6 +2,7 @@
 
 # No postponed annotations here: Dagster looks at the types of an asset's function while it builds the asset.
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ from dagster import (
     in_process_executor,
     multi_asset,
 )
+from headwater_catalog.links import table_page
 
 from headwater_assets.lib.compute import Write, materialize, write_to_lake
 from headwater_assets.lib.schedules import schedules_of
 from headwater_assets.lib.sensors import sensors_of
-from headwater_assets.lib.specs import asset_specs, check_specs
+from headwater_assets.lib.specs import Page, asset_specs, check_specs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +36,7 @@ def assets_of(
     sources: "Mapping[str, Source] | None" = None,
     *,
     write: Write = write_to_lake,
+    page: Page | None = None,
 ) -> list[AssetsDefinition]:
     """Return one asset per table, with a second output for rejected rows where a table has any.
 
@@ -41,8 +44,9 @@ def assets_of(
         tables: The tables.
         sources: Where each is declared; gives the group and the link to its file.
         write: How a step writes.
+        page: Where the catalog shows a table.
     """
-    return [_asset(table, (sources or {}).get(table.name), write) for table in tables]
+    return [_asset(table, (sources or {}).get(table.name), write, page) for table in tables]
 
 
 def definitions_of(project: "Project", profile: "Profile") -> Definitions:
@@ -53,7 +57,7 @@ def definitions_of(project: "Project", profile: "Profile") -> Definitions:
     """
     added = [spec for point in entry_points(group="headwater.assets") for spec in point.load()(project, profile)]
     return Definitions(
-        assets=[*assets_of(project.tables, project.sources), *added],
+        assets=[*assets_of(project.tables, project.sources, page=partial(table_page, profile)), *added],
         sensors=sensors_of(project, profile),
         schedules=schedules_of(project.tables),
         # The run's own process executes the steps one by one: the engines do the work in parallel.
@@ -61,10 +65,10 @@ def definitions_of(project: "Project", profile: "Profile") -> Definitions:
     )
 
 
-def _asset(table: "Table", source: "Source | None", write: Write) -> AssetsDefinition:
+def _asset(table: "Table", source: "Source | None", write: Write, page: Page | None) -> AssetsDefinition:
     @multi_asset(
         name=f"{table.zone}__{table.id.name}",
-        specs=asset_specs(table, source),
+        specs=asset_specs(table, source, page),
         check_specs=check_specs(table),
         backfill_policy=BackfillPolicy.single_run() if table.partitioning else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from dagster import (
     FreshnessPolicy,
     IdentityPartitionMapping,
     LocalFileCodeReference,
+    MetadataValue,
     StaticPartitionsDefinition,
     TableColumn,
     TableColumnConstraints,
@@ -29,13 +31,14 @@ from dagster import (
 from headwater.checks import Unique, every_check, tables_needed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dagster import PartitionMapping, PartitionsDefinition
     from headwater.project import Source
     from headwater.table import Partitioning, Table, TableName
 
-__all__ = ["asset_key", "asset_specs", "check_name", "check_specs", "partitions_of", "upstreams_of"]
+__all__ = ["Page", "asset_key", "asset_specs", "check_name", "check_specs", "partitions_of", "upstreams_of"]
+
+# From a table's name to the address of its page.
+Page = Callable[[str], str]
 
 _CRON = {"year": "0 0 1 1 *", "month": "0 0 1 * *", "day": "0 0 * * *"}
 _KINDS = {"raw": ("hive", "text"), "partitioned": ("iceberg",), "curated": ("iceberg",)}
@@ -58,8 +61,8 @@ def upstreams_of(table: Table) -> tuple[Table, ...]:
     return tuple(dict.fromkeys((*table.upstreams, *tables_needed(table))))
 
 
-def asset_specs(table: Table, source: Source | None = None) -> list[AssetSpec]:
-    """Return what Dagster knows of a table, and of its rejected rows where it has any."""
+def asset_specs(table: Table, source: Source | None = None, page: Page | None = None) -> list[AssetSpec]:
+    """Return what Dagster knows of a table, and of its rejected rows where it has any; both lead to their pages."""
     deps = [_dep(upstream, table) for upstream in upstreams_of(table)]
     group = source.domain if source else table.zone
     kinds = {table.engine if table.zone != "raw" else "python", *_KINDS[table.zone]}
@@ -72,7 +75,7 @@ def asset_specs(table: Table, source: Source | None = None) -> list[AssetSpec]:
     main = AssetSpec(
         asset_key(table.id),
         description=table.doc,
-        metadata=_metadata(table, source),
+        metadata=_metadata(table, source) | _catalog(table.name, page),
         tags={"headwater/zone": table.zone, **dict.fromkeys(table.tags, "")},
         kinds=kinds,
         freshness_policy=_freshness(table),
@@ -84,7 +87,7 @@ def asset_specs(table: Table, source: Source | None = None) -> list[AssetSpec]:
     rejected = AssetSpec(
         asset_key(table.id.rejected),
         description=_REJECTED_DOC.format(table=table.name),
-        metadata={"dagster/table_name": str(table.id.rejected)},
+        metadata={"dagster/table_name": str(table.id.rejected)} | _catalog(str(table.id.rejected), page),
         tags={"headwater/zone": table.zone, "headwater/rejected": ""},
         kinds=kinds,
         **shared,
@@ -127,7 +130,7 @@ def _mapping(upstream: Partitioning | None, own: Partitioning | None) -> Partiti
     )
 
 
-def _metadata(table: Table, source: Source | None) -> Mapping[str, Any]:
+def _metadata(table: Table, source: Source | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {"dagster/table_name": table.name, "dagster/column_schema": _schema(table)}
     if source is not None:
         with warnings.catch_warnings():
@@ -135,6 +138,10 @@ def _metadata(table: Table, source: Source | None) -> Mapping[str, Any]:
             place = LocalFileCodeReference(file_path=str(source.file), line_number=source.line)
             metadata["dagster/code_references"] = CodeReferencesMetadataValue(code_references=[place])
     return metadata
+
+
+def _catalog(name: str, page: Page | None) -> dict[str, Any]:
+    return {"catalog": MetadataValue.url(page(name))} if page else {}
 
 
 def _schema(table: Table) -> TableSchema:

@@ -1,1 +1,1 @@
-"""The catalog's process: REST, the OpenLineage endpoint, and a watch over the project's definitions."""
+"""The catalog's process: pages, REST, the OpenLineage endpoint, and a watch over the project's definitions."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 
 import uvicorn
+from headwater.box.component import Box
 from headwater.box.components.databases import database_url
 from headwater.profile import Profile
 
+from headwater_catalog.pages import Site
 from headwater_catalog.service.app import make_app
+from headwater_catalog.service.dashboards import Dashboards
 from headwater_catalog.service.definitions import Watch
 from headwater_catalog.store import Store
 
@@ -17,9 +20,15 @@ def main() -> None:
     """Serve the catalog of the profile that the environment names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     profile = Profile.load()
+    site = Site(
+        libraries=Box(profile).runtimes.path("pages"),
+        dagster=profile.address("dagster"),
+        superset=profile.address("superset"),
+        readers=Dashboards(profile),
+    )
     with Store(database_url(profile, "catalog-db"), profile.bucket) as store, Watch(profile):
         uvicorn.run(
-            make_app(store, profile.credentials.password("catalog"), hosts=(profile.host, "localhost")),
+            make_app(store, profile.credentials.password("catalog"), hosts=(profile.host, "localhost"), site=site),
             host=profile.host,
             port=profile.port("catalog"),
             log_config=None,

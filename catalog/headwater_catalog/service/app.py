@@ -1,4 +1,4 @@
-"""The REST interface under ``/api/v1``: questions are open on the box's own address, writing needs the token."""
+"""REST under ``/api/v1``, and the pages: reading is open on the box's own address, writing needs the token."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headwater_catalog.openlineage import InvalidEvent
-from headwater_catalog.store import NotFound, Store
+from headwater_catalog.pages import error_page, page_routes
+from headwater_catalog.service.headers import SafeHeaders
+from headwater_catalog.service.parameters import Parameters, Wrong
+from headwater_catalog.store import WANTS, NotFound, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp
 
+    from headwater_catalog.pages import Site
     from headwater_catalog.store import Reader
 
 __all__ = ["make_app"]
@@ -35,17 +40,14 @@ _LARGEST_ANSWER = 10_000
 _DEEPEST = 100
 
 
-class _Wrong(ValueError):  # noqa: N818 - reads as the outcome it is
-    """A question that cannot be asked like that."""
-
-
-def make_app(store: Store, token: str, *, hosts: Sequence[str]) -> Starlette:
+def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site) -> ASGIApp:
     """Return the application.
 
     Args:
         store: What it answers from.
         token: What a writer must show.
         hosts: The names it is called by; a page elsewhere cannot make a browser call it by another.
+        site: What the pages are made with and lead to.
     """
     routes = [
         Route("/api/v1/lineage", _Lineage(store, token), methods=["GET", "POST"]),
@@ -53,51 +55,21 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str]) -> Starlette:
         Route("/api/v1/table", _asking(store, _table)),
         Route("/api/v1/impact", _asking(store, _impact)),
         Route("/api/v1/history", _asking(store, _history)),
+        Route("/api/v1/run", _asking(store, _run)),
+        Route("/api/v1/health", _asking(store, _health)),
+        *page_routes(store, site),
     ]
     failures: dict[Any, Any] = {404: _missing, 405: _missing, Exception: _failed}
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
         exception_handlers=failures,
     )
-
-
-class _Parameters:
-    """A question's parameters; each has a default, and what nobody asked about is refused."""
-
-    def __init__(self, given: Mapping[str, str], known: Sequence[str]) -> None:
-        self._given = given
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise _Wrong(f"There is no parameter {unknown[0]!r}; there are {', '.join(known)}.")
-
-    def text(self, name: str, default: str = "") -> str:
-        found = self._given.get(name, default)
-        if "\x00" in found:
-            raise _Wrong(f"Parameter {name} holds a NUL character.")
-        return found
-
-    def required(self, name: str) -> str:
-        found = self.text(name).strip()
-        if not found:
-            raise _Wrong(f"Parameter {name} is missing.")
-        return found
-
-    def choice(self, name: str, *choices: str) -> str:
-        found = self.text(name, choices[0])
-        if found not in choices:
-            raise _Wrong(f"Parameter {name} is {found!r}; give one of {', '.join(choices)}.")
-        return found
-
-    def number(self, name: str, default: int, most: int) -> int:
-        found = self.text(name, str(default))
-        if not found.isascii() or not found.isdigit() or not 1 <= int(found[:9]) <= most:
-            raise _Wrong(f"Parameter {name} is {found!r}; give a whole number from 1 to {most}.")
-        return int(found)
+    return SafeHeaders(app)
 
 
 def _search(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = _Parameters(given, ("q", "zone", "owner", "tag", "limit"))
+    asked = Parameters(given, ("q", "zone", "owner", "tag", "limit"))
     return reader.search(
         asked.required("q")[:200],
         zone=asked.text("zone"),
@@ -108,16 +80,25 @@ def _search(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _table(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    return reader.table(_Parameters(given, ("name",)).required("name"))
+    return reader.table(Parameters(given, ("name",)).required("name"))
 
 
 def _history(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = _Parameters(given, ("name", "limit"))
+    asked = Parameters(given, ("name", "limit"))
     return reader.history(asked.required("name"), limit=asked.number("limit", 50, 1000))
 
 
+def _run(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    return reader.run(Parameters(given, ("run",)).required("run"))
+
+
+def _health(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    asked = Parameters(given, ("want", "limit"))
+    return reader.health(asked.choice("want", "", *WANTS), limit=asked.number("limit", 500, _LARGEST_ANSWER))
+
+
 def _lineage(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = _Parameters(given, ("name", "column", "columns", "direction", "depth", "as_of", "limit"))
+    asked = Parameters(given, ("name", "column", "columns", "direction", "depth", "as_of", "limit", "neighbours"))
     return reader.lineage(
         asked.required("name"),
         column=asked.text("column").lower(),
@@ -126,11 +107,12 @@ def _lineage(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
         depth=asked.number("depth", 3, _DEEPEST),
         as_of=asked.text("as_of"),
         limit=asked.number("limit", 1000, _LARGEST_ANSWER),
+        neighbours=asked.choice("neighbours", "false", "true") == "true",
     )
 
 
 def _impact(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = _Parameters(given, ("name", "column", "depth", "limit"))
+    asked = Parameters(given, ("name", "column", "depth", "limit"))
     return reader.impact(
         asked.required("name"),
         column=asked.text("column").lower(),
@@ -144,7 +126,7 @@ def _asking(store: Store, ask: Callable[[Reader, Mapping[str, str]], dict[str, A
         try:
             with store.reading() as reader:
                 return _json(ask(reader, given))
-        except _Wrong as error:
+        except Wrong as error:
             return _error(400, str(error))
         except NotFound as error:
             return _error(404, str(error))
@@ -217,13 +199,21 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
 
 
 async def _missing(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    return _error(status, f"The catalog has no {request.method} {request.url.path}.")
+    return _problem(
+        request, getattr(error, "status_code", 404), f"The catalog has no {request.method} {request.url.path}."
+    )
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _error(500, "The catalog failed; see `headwater logs catalog`.")
+    return _problem(request, 500, "The catalog failed; see `headwater logs catalog`.")
+
+
+def _problem(request: Request, status: int, sentence: str) -> Response:
+    """Tell programs in JSON and people on a page."""
+    if request.url.path.startswith("/api/"):
+        return _error(status, sentence)
+    return error_page(status, sentence)
 
 
 def _error(status: int, sentence: str) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from headwater.errors import ComponentError
 
+from headwater_catalog.store._health import WANTS
 from headwater_catalog.store._migrate import migrate
 from headwater_catalog.store._reads import NotFound, Reader
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from headwater_catalog.model import TableFacts
 
-__all__ = ["NotFound", "Reader", "Store", "migrate"]
+__all__ = ["WANTS", "NotFound", "Reader", "Store", "migrate"]
 
 Result = TypeVar("Result")
 

@@ -52,10 +52,10 @@ class _Writer:
         problem = " ".join(one.problem for _, one in facts.lineage if one.problem)
         self._connection.execute(
             """UPDATE node SET kind = %s, doc = %s, owner = %s, domain = %s, tags = %s, place = %s, code = %s,
-               problem = %s, defined = true WHERE id = %s""",
+               problem = %s, fresh_within_hours = %s, defined = true WHERE id = %s""",
             (
                 *(facts.kind, facts.doc, facts.owner, facts.domain, list(facts.tags)),
-                *(facts.place, facts.code, problem, identity),
+                *(facts.place, facts.code, problem, facts.fresh_within_hours, identity),
             ),
         )
         if before and not before[0]:

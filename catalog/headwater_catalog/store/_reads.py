@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from headwater_catalog.store._drift import drift_of
 from headwater_catalog.store._graph import UNKNOWN, Graph, Question, walk_columns, walk_tables
+from headwater_catalog.store._health import health
 from headwater_catalog.store._nodes import Nodes
+from headwater_catalog.store._runs import run_of
+from headwater_catalog.store._search import choices, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,12 +18,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 __all__ = ["NotFound", "Reader"]
-
-# How alike a word must be; a name with one letter wrong or two swapped still is.
-_ALIKE = 0.4
-# A word that very many tables share is not ranked to the last one.
-_CANDIDATES = 5000
-_WEIGHTS = {"name": 1.0, "column": 0.8, "tag": 0.8, "owner": 0.7, "domain": 0.7}
 
 
 class NotFound(LookupError):  # noqa: N818 - reads as the outcome it is
@@ -38,16 +36,30 @@ class Reader:
         self._connection, self._nodes = connection, Nodes(connection, bucket)
 
     def search(self, text: str, *, zone: str = "", owner: str = "", tag: str = "", limit: int = 20) -> dict[str, Any]:
-        """Return the tables whose name, columns, docs, owner or tags are like a text, the best first, and why."""
-        self._connection.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", (str(_ALIKE),))
-        rows = self._connection.execute(
-            _SEARCH,
-            {"text": text.strip(), "like": f"%{_literal(text.strip())}%", "candidates": _CANDIDATES, "zone": zone,
-             "owner": owner, "tag": tag, "limit": limit, "names": list(_WEIGHTS), "weights": list(_WEIGHTS.values())},
-        ).fetchall()  # fmt: skip
-        keys = ("name", "kind", "doc", "owner", "score", "matched", "in")
-        found = [dict(zip(keys, row, strict=True)) for row in rows]
-        return {"query": text, "results": found}
+        """Return the tables whose name, columns, docs, owner or tags are like a text, the best first, and why.
+
+        An empty text finds every table, by name.
+        """
+        return search(self._connection, text, {"zone": zone, "owner": owner, "tag": tag, "limit": limit})
+
+    def choices(self) -> dict[str, Any]:
+        """Return what search can be narrowed to: zones, owners and tags, with how many tables each has."""
+        return choices(self._connection)
+
+    def run(self, run: str) -> dict[str, Any]:
+        """Return all that is known of a run: how it went, what it read and wrote, and the runs that belong to it.
+
+        Raises:
+            NotFound: Nobody told of such a run.
+        """
+        found = run_of(self._connection, run)
+        if found is None:
+            raise NotFound(f"The catalog knows no run {run!r}; a table's history names its runs.")
+        return found
+
+    def health(self, want: str = "", limit: int = 500) -> dict[str, Any]:
+        """Return how many tables are failing, stale, unowned and so on, and which, the worst first."""
+        return health(self._connection, want, limit)
 
     def table(self, name: str) -> dict[str, Any]:
         """Return all that is known of a table.
@@ -57,7 +69,8 @@ class Reader:
         """
         node = self._node(name)
         row = self._one(
-            """SELECT name, kind, doc, owner, domain, tags, place, code, problem, defined, made_at, dropped_at
+            """SELECT name, kind, doc, owner, domain, tags, place, code, problem, defined, made_at, dropped_at,
+                 fresh_within_hours
                FROM node WHERE id = %s""",
             node,
         )
@@ -70,6 +83,7 @@ class Reader:
             "SELECT text, kind FROM alias WHERE node_id = %s ORDER BY kind, text LIMIT 200", node
         )
         row["runs"] = self._all(_RUNS, node, 10)
+        row["drift"] = drift_of(self._connection, node)
         for way in ("up", "down"):
             graph = walk_tables(self._connection, node, Question(direction=way, depth=1, at=_now(), limit=200))
             row[{"up": "upstreams", "down": "downstreams"}[way]] = sorted(
@@ -99,9 +113,20 @@ class Reader:
         }
 
     def lineage(
-        self, name: str, *, column: str = "", columns: bool, direction: str, depth: int, as_of: str, limit: int
+        self,
+        name: str,
+        *,
+        column: str = "",
+        columns: bool,
+        direction: str,
+        depth: int,
+        as_of: str,
+        limit: int,
+        neighbours: bool = False,
     ) -> dict[str, Any]:
         """Return the graph around a table or column, as it is or as it was.
+
+        With ``neighbours`` each table says how many tables it is made of, and how many are made of it.
 
         Raises:
             NotFound: There is no such table, column, run or snapshot.
@@ -115,7 +140,10 @@ class Reader:
             graphs = [walk_columns(self._connection, start, one) for one in asked]
         else:
             graphs = [walk_tables(self._connection, node, one) for one in asked]
-        return {**self._told(node, ways, graphs, at), "as_of": at if as_of else None, "depth": depth, "column": column}
+        told = self._told(node, ways, graphs, at)
+        if neighbours:
+            self._count_neighbours(told["nodes"], at)
+        return {**told, "as_of": at if as_of else None, "depth": depth, "column": column}
 
     def impact(self, name: str, *, column: str = "", depth: int, limit: int) -> dict[str, Any]:
         """Return everything that breaks when a table or column goes: tables, columns and whose they are.
@@ -214,6 +242,12 @@ class Reader:
             "cut": any(graph.cut for graph in graphs),
         }
 
+    def _count_neighbours(self, nodes: list[dict[str, Any]], at: datetime) -> None:
+        names = [one["name"] for one in nodes]
+        counts = {row[0]: row[1:] for row in self._connection.execute(_NEIGHBOURS, {"names": names, "at": at})}
+        for one in nodes:
+            one["upstreams"], one["downstreams"] = counts.get(one["name"], (0, 0))
+
     def _node(self, name: str) -> int:
         try:
             found = self._nodes.find(name)
@@ -275,31 +309,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
 _RUNS = """
 SELECT r.id AS run, r.state, r.job_name AS job, r.engine, r.partition, p.direction, p.snapshot, p.rows, p.bytes,
   r.began_at, r.ended_at, r.error
 FROM partaking AS p JOIN run AS r ON r.id = p.run_id WHERE p.node_id = %s ORDER BY p.at DESC, r.id LIMIT %s
 """
 
-_SEARCH = b"""
-WITH hit AS (
-  (SELECT node_id, what, text, word_similarity(%(text)s, text) AS alike FROM word
-   WHERE text %%> %(text)s LIMIT %(candidates)s)
-  UNION ALL
-  (SELECT node_id, what, text, 1 FROM word WHERE text ILIKE %(like)s LIMIT %(candidates)s)
-), best AS (
-  SELECT DISTINCT ON (node_id) node_id, what, text,
-    alike * coalesce(w.weight, 0.6) + similarity(text, %(text)s) * 0.1 AS score
-  FROM hit LEFT JOIN unnest(%(names)s::text[], %(weights)s::float[]) AS w (name, weight) ON w.name = hit.what
-  ORDER BY node_id, score DESC, text
-)
-SELECT n.name, n.kind, n.doc, n.owner, round(b.score::numeric, 3)::float, b.text, b.what
-FROM best AS b JOIN node AS n ON n.id = b.node_id
-WHERE (%(zone)s = '' OR n.name LIKE %(zone)s || '.%%') AND (%(owner)s = '' OR n.owner = %(owner)s)
-  AND (%(tag)s = '' OR %(tag)s = ANY(n.tags))
-ORDER BY n.dropped_at IS NOT NULL, score DESC, n.name LIMIT %(limit)s
+_NEIGHBOURS = b"""
+SELECT n.name, (
+    SELECT count(DISTINCT e.source_id) FROM edge AS e WHERE e.target_id = n.id AND e.source_id <> n.id
+      AND e.since <= %(at)s AND (e.until IS NULL OR e.until > %(at)s)), (
+    SELECT count(DISTINCT e.target_id) FROM edge AS e WHERE e.source_id = n.id AND e.target_id <> n.id
+      AND e.since <= %(at)s AND (e.until IS NULL OR e.until > %(at)s))
+FROM node AS n WHERE n.name = ANY(%(names)s)
 """

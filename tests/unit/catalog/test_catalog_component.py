@@ -32,7 +32,7 @@ def test_it_is_a_component_of_the_box(box):
     component = all_components()["catalog"]
 
     assert isinstance(component, CatalogComponent)
-    assert component.needs == ("postgres",)
+    assert (component.needs, component.runtimes) == (("postgres",), ("pages",))
     assert PORTS[-1] == component.port("") == "catalog"
     assert component.url(box, "") == f"http://127.0.0.1:{box.profile.port('catalog')}"
     assert len({box.profile.credentials.password(one) for one in ("catalog", "catalog-db")}) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from importlib.metadata import entry_points
 
 import pytest
 from command_line import headwater
@@ -13,6 +14,7 @@ from headwater.profile import Profile
 from headwater.project import load_project
 from headwater_assets.lib.adapter import definitions_of
 from headwater_assets.lib.code_server import states
+from headwater_catalog.service.dashboards import Dashboards
 from headwater_dashboards.superset import Superset
 
 
@@ -75,3 +77,17 @@ def test_a_push_to_a_stopped_box_is_one_sentence(tmp_path):
         done = headwater(profile, "dashboards", *command, check=False)
         assert done.returncode == 1
         assert done.stderr == f"error: The box in {profile.home} is stopped; start it with `headwater up`.\n"
+
+
+def test_the_catalog_is_told_which_dashboards_read_a_table(tmp_path):
+    """Title and address by table, found by the entry point; broken YAML takes no page with it."""
+    point = next(iter(entry_points(group="headwater.readers")))
+    told = point.load()(_profile(tmp_path))
+
+    assert ("Delinquency by vintage", "http://127.0.0.1:7701/superset/dashboard/loan-delinquency/") in told[
+        "curated.loan_vintage"
+    ]
+    broken = _profile(tmp_path, dashboards="")
+    (tmp_path / "dashboards" / "charts").mkdir(parents=True)
+    (tmp_path / "dashboards" / "charts" / "bad.yaml").write_text("uuid: [")
+    assert Dashboards(broken)() == {}

@@ -1,0 +1,9 @@
+"""The catalog's pages: HTML made here, with scripts of our own and libraries that `headwater fetch` brought.
+
+Everything that is shown passes through templates that escape it, and no page asks anything outside the catalog.
+"""
+
+from headwater_catalog.pages._routes import error_page, page_routes
+from headwater_catalog.pages._site import Site
+
+__all__ = ["Site", "error_page", "page_routes"]

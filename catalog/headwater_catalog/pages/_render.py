@@ -1,0 +1,116 @@
+"""Templates, and what they say of names, times and amounts. Pure but for reading the templates."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from headwater.table import ZONES
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+__all__ = ["HERE", "render"]
+
+HERE = Path(__file__).parent
+_SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_STEP = 1024
+_MINUTE = 60
+
+
+def render(template: str, **context: Any) -> str:
+    """Return a page's HTML."""
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "ago": ago,
+        "size": size,
+        "marked": marked,
+        "took": took,
+        "zone": zone,
+        "moment": moment,
+        "place": place,
+        "shell": shlex.quote,
+    }
+    made.globals |= {"link": link}
+    return made
+
+
+def link(page: str, **parameters: object) -> str:
+    """Return the address of a page; whatever a name holds, it stays one parameter."""
+    given = {name: str(value) for name, value in parameters.items() if value not in ("", None)}
+    return f"/{page}?{urlencode(given, errors='replace')}" if given else f"/{page}"
+
+
+def zone(name: str) -> str:
+    """Return what a name's colour is by: its zone, ``files``, or ``other``."""
+    first, dot, _ = name.partition(".")
+    if name.startswith("files:"):
+        return "files"
+    return first if dot and first in ZONES else "other"
+
+
+def marked(text: str, query: str) -> Markup:
+    """Return a text in which what was searched for is marked; where only something like it stands, nothing is."""
+    words = sorted({word for word in (query.strip(), *query.split()) if word}, key=len, reverse=True)
+    if not words:
+        return escape(text)
+    parts = re.split(f"({'|'.join(map(re.escape, words))})", text, flags=re.IGNORECASE)
+    return Markup().join(Markup("<mark>{}</mark>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
+def place(text: str) -> str:
+    """Return where a definition stands without the folders above its own: file and line are what one looks for."""
+    return "/".join(text.split("/")[-2:])
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time to the second, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
+
+
+def ago(at: datetime, now: datetime | None = None) -> str:
+    """Return how long ago something was, in one unit."""
+    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
+    for length, name in _SPANS:
+        count = int(abs(seconds) // length)
+        if count:
+            span = f"{count} {name}{'s' if count > 1 else ''}"
+            return f"{span} ago" if seconds > 0 else f"in {span}"
+    return "just now"
+
+
+def took(span: timedelta | None) -> str:
+    """Return a duration."""
+    if span is None:
+        return ""
+    seconds = span.total_seconds()
+    return f"{seconds:.1f} s" if seconds < _MINUTE else f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE)} s"
+
+
+def size(amount: int | None) -> str:
+    """Return a number of bytes in the unit in which it reads best."""
+    if amount is None:
+        return ""
+    number, unit = float(amount), 0
+    while number >= _STEP and unit < len(_SIZES) - 1:
+        number, unit = number / _STEP, unit + 1
+    return f"{number:.0f} {_SIZES[unit]}" if unit == 0 else f"{number:.1f} {_SIZES[unit]}"

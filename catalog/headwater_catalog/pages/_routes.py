@@ -1,0 +1,167 @@
+"""Addresses of the pages, and what each asks the store."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from headwater.errors import ComponentError
+from headwater.table import ZONES
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from headwater_catalog.pages._render import HERE, render
+from headwater_catalog.service.parameters import Parameters, Wrong
+from headwater_catalog.store import WANTS, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+    from headwater_catalog.pages._site import Site
+    from headwater_catalog.store import Reader, Store
+
+    Page = Callable[[Reader, Site, Mapping[str, str]], str]
+
+__all__ = ["error_page", "page_routes"]
+
+_SHOWN = 200
+_PATH_DEPTH = 100
+_PATH_LIMIT = 2000
+
+
+def page_routes(store: Store, site: Site) -> list[BaseRoute]:
+    """Return the routes of all pages and of what they load."""
+    pages: dict[str, Page] = {
+        "/": _search,
+        "/table": _table,
+        "/column": _column,
+        "/run": _run,
+        "/lineage": _lineage,
+        "/impact": _impact,
+        "/health": _health,
+    }
+    return [
+        *(Route(path, _showing(store, site, page), methods=["GET"]) for path, page in pages.items()),
+        Mount("/static", StaticFiles(directory=HERE / "static")),
+        Mount("/libraries", StaticFiles(directory=site.libraries)),
+    ]
+
+
+def error_page(status: int, sentence: str) -> Response:
+    """Return a page that says what is wrong in one sentence."""
+    return HTMLResponse(render("error.html", here="", status=status, sentence=sentence), status)
+
+
+def _showing(store: Store, site: Site, page: Page) -> Callable[[Request], Any]:
+    def answer(given: Mapping[str, str]) -> Response:
+        try:
+            with store.reading() as reader:
+                return HTMLResponse(page(reader, site, given).encode(errors="replace"))
+        except Wrong as error:
+            return error_page(400, str(error))
+        except NotFound as error:
+            return error_page(404, str(error))
+        except ComponentError as error:
+            return error_page(503, str(error))
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(partial(answer, dict(request.query_params)))
+
+    return endpoint
+
+
+def _search(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    """Show the search, or, for a script that types along, its results alone."""
+    del site
+    asked = Parameters(given, ("q", "zone", "owner", "tag", "part"))
+    narrowed = {name: asked.text(name) for name in ("zone", "owner", "tag")}
+    query, part = asked.text("q")[:200], asked.choice("part", "page", "results")
+    found = reader.search(query, **narrowed, limit=_SHOWN + 1)["results"]
+    context = {"query": query, "narrowed": narrowed, "results": found[:_SHOWN], "more": len(found) > _SHOWN}
+    if part == "results":
+        return render("results.html", **context)
+    return render("search.html", here="search", choices=reader.choices(), zones=ZONES, **context)
+
+
+def _table(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    name = Parameters(given, ("name",)).required("name")
+    table = reader.table(name)
+    around = reader.lineage(name, columns=False, direction="both", depth=1, as_of="", limit=_SHOWN)
+    edges = {
+        way: [one for one in around["edges"] if one[end] == table["name"]]
+        for way, end in (("up", "target"), ("down", "source"))
+    }
+    changes = reader.history(name, limit=20)["changes"]
+    return render(
+        "table.html",
+        here="",
+        table=table,
+        edges=edges,
+        changes=changes,
+        links=site.links(table),
+        dashboards=site.dashboards([table["name"]]),
+    )
+
+
+def _column(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    del site
+    asked = Parameters(given, ("name", "column"))
+    name, column = asked.required("name"), asked.required("column").lower()
+    table = reader.table(name)
+    ways = {way: _path(reader, str(table["name"]), column, way) for way in ("up", "down")}
+    facts = next((one for one in table["columns"] if one["name"] == column), None)
+    return render("column.html", here="", table=table, column=column, facts=facts, ways=ways)
+
+
+def _path(reader: Reader, name: str, column: str, way: str) -> dict[str, Any]:
+    """Return a column's path one way, each edge with how many steps away it is, the nearest first."""
+    found = reader.lineage(
+        name, column=column, columns=True, direction=way, depth=_PATH_DEPTH, as_of="", limit=_PATH_LIMIT
+    )
+    near, far = ("target", "source") if way == "up" else ("source", "target")
+    steps, frontier = {(name, column): 0}, {(name, column)}
+    while frontier:
+        reached = {
+            (one[far], one[f"{far}_column"]): steps[one[near], one[f"{near}_column"]] + 1
+            for one in found["columns"]
+            if (one[near], one[f"{near}_column"]) in frontier
+        }
+        frontier = reached.keys() - steps.keys()
+        steps |= {end: reached[end] for end in frontier}
+    rows = [{**one, "step": steps.get((one[near], one[f"{near}_column"]), 0) + 1} for one in found["columns"]]
+    return {**found, "columns": sorted(rows, key=lambda one: (one["step"], one["source"], one["source_column"]))}
+
+
+def _run(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    del site
+    return render("run.html", here="", run=reader.run(Parameters(given, ("run",)).required("run")))
+
+
+def _lineage(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    """Show the graph's frame with its first step as a list; a script draws it and goes on from there."""
+    del site
+    asked = Parameters(given, ("name", "column", "as_of"))
+    name, column, as_of = asked.required("name"), asked.text("column").lower(), asked.text("as_of")
+    around = reader.lineage(name, columns=False, direction="both", depth=1, as_of=as_of, limit=_SHOWN)
+    return render("lineage.html", here="", name=around["table"], column=column, as_of=as_of, around=around)
+
+
+def _impact(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    asked = Parameters(given, ("name", "column"))
+    name, column = asked.required("name"), asked.text("column").lower()
+    found = reader.impact(name, column=column, depth=_PATH_DEPTH, limit=_PATH_LIMIT)
+    table = reader.table(name)
+    dashboards = site.dashboards([table["name"], *(one["table"] for one in found["breaks"])])
+    return render("impact.html", here="", table=table, column=column, found=found, dashboards=dashboards)
+
+
+def _health(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    del site
+    want = Parameters(given, ("want",)).choice("want", "", *WANTS)
+    return render("health.html", here="health", want=want, found=reader.health(want))

@@ -1,0 +1,80 @@
+"""What is stale, failing, unowned or otherwise wanting, over all tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+__all__ = ["WANTS", "health"]
+
+# What a table may want, in the order in which it matters, and how the database tells.
+WANTS = {
+    "failing": "state IN ('FAIL', 'ABORT')",
+    "stale": ("extract(epoch FROM now() - written_at) / 3600 > fresh_within_hours OR newer_upstream IS NOT NULL"),
+    "unowned": "owner = ''",
+    "undocumented": "doc = ''",
+    "undefined": "NOT defined",
+    "unwritten": "written_at IS NULL",
+    "lineage incomplete": "problem <> ''",
+}
+
+
+def health(connection: Connection[Any], want: str, limit: int) -> dict[str, Any]:
+    """Return how many tables want what, and the tables that want something, or one thing.
+
+    Args:
+        connection: In a transaction, so that counts and tables are of one moment.
+        want: One of ``WANTS``; empty for any.
+        limit: How many tables at most.
+    """
+    total, *counts = connection.execute(_COUNTS).fetchone() or (0,) * (len(WANTS) + 1)
+    cursor = connection.execute(_TABLES, {"want": want, "limit": limit + 1})
+    names = [one.name for one in cursor.description or ()]
+    tables = [dict(zip(names, row, strict=True)) for row in cursor]
+    return {
+        "tables": total,
+        "wants": dict(zip(WANTS, counts, strict=True)),
+        "results": tables[:limit],
+        "cut": len(tables) > limit,
+    }
+
+
+# Dropped tables want nothing; folders of files have no owner and are written by nobody. Each part is looked up by node:
+# joining all writes with all edges would depend on the planner's statistics, which a young catalog has none of.
+_STATE = """
+WITH state AS (
+  SELECT n.name, n.owner, n.doc, n.problem, n.defined, n.fresh_within_hours, written.at AS written_at, last.state,
+    last.id AS run, newer.name AS newer_upstream
+  FROM node AS n
+  LEFT JOIN LATERAL (
+    SELECT p.at FROM partaking AS p JOIN run AS r ON r.id = p.run_id
+    WHERE p.node_id = n.id AND p.direction = 'out' AND r.state IN ('COMPLETE', 'RUNNING') ORDER BY p.at DESC LIMIT 1
+  ) AS written ON true
+  LEFT JOIN LATERAL (
+    SELECT r.id, r.state FROM partaking AS p JOIN run AS r ON r.id = p.run_id
+    WHERE p.node_id = n.id AND p.direction = 'out' ORDER BY p.at DESC, r.id LIMIT 1
+  ) AS last ON true
+  LEFT JOIN LATERAL (
+    SELECT s.name FROM edge AS e JOIN node AS s ON s.id = e.source_id
+    WHERE e.target_id = n.id AND e.source_id <> n.id AND e.until IS NULL AND EXISTS (
+      SELECT 1 FROM partaking AS p JOIN run AS r ON r.id = p.run_id
+      WHERE p.node_id = e.source_id AND p.direction = 'out' AND p.at > written.at
+        AND r.state IN ('COMPLETE', 'RUNNING'))
+    ORDER BY s.name LIMIT 1
+  ) AS newer ON true
+  WHERE n.dropped_at IS NULL AND n.kind <> 'files'
+)"""
+
+_COUNTS = f"""{_STATE} SELECT count(*), {", ".join(f"count(*) FILTER (WHERE {how})" for how in WANTS.values())}
+FROM state""".encode()  # noqa: S608 - our own words only
+
+_TABLES = f"""{_STATE}, judged AS (
+  SELECT *, array_remove(ARRAY[{", ".join(f"CASE WHEN {how} THEN '{name}' END" for name, how in WANTS.items())}], NULL)
+    AS wants FROM state
+)
+SELECT name, owner, written_at, state, run, fresh_within_hours, newer_upstream, problem, wants FROM judged
+WHERE CASE WHEN %(want)s = '' THEN wants <> '{{}}' ELSE %(want)s = ANY(wants) END
+ORDER BY array_position(ARRAY[{", ".join(f"'{name}'" for name in WANTS)}], wants[1]), name LIMIT %(limit)s
+""".encode()  # noqa: S608 - our own words only

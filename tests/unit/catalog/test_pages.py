@@ -1,0 +1,302 @@
+"""The pages' templates: whatever a name, a doc or a type holds, it is text."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from headwater.profile import Profile
+from headwater.table import ZONES
+from headwater_catalog.links import table_page
+from headwater_catalog.pages import Site, error_page
+from headwater_catalog.pages._render import HERE, ago, link, marked, moment, render, size, took, zone
+from headwater_catalog.store import WANTS
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+HOSTILE = [
+    '<script>alert("1")</script>',
+    "\"' onmouseover='alert(1)' x=\"",
+    "a b?c=d&e=f#g/../h",
+    "{{ 7 * 7 }}{% raw %}",
+    "naïve 表 🦆\u202egnp",
+    "</title></textarea></style>--><b>",
+    "javascript:alert(1)",
+    "back\\slash\nline\ttab",
+]
+ALLOWED_SCRIPTS = {
+    "/static/shell.js",
+    "/static/search.js",
+    "/static/graph/page.js",
+    "/libraries/d3/dist/d3.min.js",
+    "/libraries/elkjs/lib/elk-api.js",
+}
+
+
+class Page(HTMLParser):
+    """What a browser finds in a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        """Keep a tag with its attributes."""
+        self.tags.append((tag, {name: text or "" for name, text in attrs}))
+
+    def handle_data(self, data):
+        """Keep a text."""
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All that is to be read."""
+        return "".join(self.words)
+
+
+def hit(evil: str, what: str = "doc") -> dict:
+    """Return a result of search that is hostile in every field."""
+    return {"name": evil, "kind": "table", "doc": evil, "owner": evil, "tags": [evil], "matched": evil, "in": what}
+
+
+def run_of(evil: str) -> dict:
+    """Return a run that is hostile in every field."""
+    part = {"table": evil, "direction": "out", "snapshot": evil, "rows": 1, "bytes": 2048}
+    child = {"run": evil, "state": "FAIL", "job": evil, "engine": evil, "began_at": NOW, "ended_at": NOW}
+    return {
+        **dict.fromkeys(("run", "job", "job_namespace", "engine", "parent", "partition", "sql", "error"), evil),
+        "state": "FAIL",
+        "began_at": NOW,
+        "ended_at": NOW,
+        "took": timedelta(seconds=90),
+        "parent_known": True,
+        "inputs": [part],
+        "outputs": [part],
+        "children": [child],
+    }
+
+
+def table(evil: str) -> dict:
+    """Return a table that is hostile in every field."""
+    run = run_of(evil) | {"direction": "out", "snapshot": evil, "rows": None, "bytes": None}
+    column = {"name": evil, "type": evil, "doc": evil, "tags": [evil, "pii"], "origin": "declared"}
+    drift = {
+        "compared": True,
+        "only_declared": [evil],
+        "only_observed": [{"table": evil, "seen": NOW}],
+        "columns": [{"source": evil, "source_column": evil, "target_column": evil, "origin": "parsed"}],
+    }
+    return {
+        **dict.fromkeys(("name", "doc", "owner", "domain", "place", "code", "problem"), evil),
+        "kind": "table",
+        "tags": [evil],
+        "columns": [column],
+        "aliases": [{"text": evil, "kind": "other"}],
+        "runs": [run],
+        "drift": drift,
+        "defined": True,
+        "made_at": NOW,
+        "dropped_at": NOW,
+        "upstreams": [evil],
+        "downstreams": [evil],
+        "fresh_within_hours": 36.0,
+    }
+
+
+def edge(evil: str) -> dict:
+    """Return an edge between hostile names."""
+    return {
+        "source": evil,
+        "target": evil,
+        "source_column": evil,
+        "target_column": evil,
+        "kind": "copied",
+        "origins": {"declared": {}, "observed": {}},
+        "step": 1,
+    }
+
+
+def pages(evil: str) -> dict[str, str]:
+    """Return every page over hostile facts."""
+    about, way = table(evil), {"cut": True, "columns": [edge(evil)]}
+    around = {"edges": [edge(evil)], "as_of": NOW}
+    broken = {"table": evil, "steps": 1, "columns": [evil], "all_rows": True, "certain": False, "owner": evil}
+    narrowed = {"zone": "", "owner": evil, "tag": evil}
+    found = {"query": evil, "narrowed": narrowed, "more": True}
+    some = {"owners": [{"name": evil, "tables": 1}], "tags": [], "zones": []}
+    ill = {
+        "name": evil,
+        "owner": evil,
+        "written_at": NOW,
+        "state": "FAIL",
+        "run": evil,
+        "fresh_within_hours": 1.0,
+        "newer_upstream": evil,
+        "problem": evil,
+        "wants": list(WANTS),
+    }
+    health = {"tables": 1, "wants": dict.fromkeys(WANTS, 1), "results": [ill], "cut": True}
+    site = Site(Path(), "d:1", "s:2", lambda: {evil: [(evil, "http://s:2/x")]})
+    links, dashboards = site.links(about | {"name": f"curated.{evil}"}), site.dashboards([evil, evil])
+    return {
+        "search": render("search.html", here="search", choices=some, zones=ZONES, results=[hit(evil)], **found),
+        "nothing": render("results.html", results=[], **found),
+        "table": render(
+            "table.html", here="", table=about, changes=[{"at": NOW, "what": evil, "detail": evil}],
+            links=links, dashboards=dashboards,
+            edges={"up": [edge(evil)], "down": [edge(evil)]},
+        ),
+        "column": render(
+            "column.html", here="", table=about, column=evil, facts=about["columns"][0], ways={"up": way, "down": way}
+        ),
+        "run": render("run.html", here="", run=run_of(evil)),
+        "lineage": render("lineage.html", here="", name=evil, column=evil, as_of=evil, around=around),
+        "impact": render(
+            "impact.html", here="", table=about, column=evil,
+            found={"breaks": [broken], "owners": [evil], "cut": True}, dashboards=dashboards,
+        ),
+        "health": render("health.html", here="health", want="", found=health),
+        "error": bytes(error_page(404, evil).body).decode(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_a_hostile_name_is_only_text(evil):
+    """No page gains a tag, an attribute or a script by what a name holds, and each shows the name as it is."""
+    harmless = {name: Page(html) for name, html in pages("harmless").items()}
+    for name, html in pages(evil).items():
+        page = Page(html)
+
+        assert [tag for tag, _ in page.tags] == [tag for tag, _ in harmless[name].tags], name
+        assert [sorted(held) for _, held in page.tags] == [sorted(held) for _, held in harmless[name].tags], name
+        assert evil in page.text or name == "nothing", name
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_a_link_leads_to_the_very_name(evil):
+    """Every link within the catalog stays there, and its parameters are the names to the last character."""
+    for name, html in pages(evil).items():
+        for tag, held in Page(html).tags:
+            if tag != "a" or not held["href"].startswith("/"):
+                continue
+            split = urlsplit(held["href"])
+
+            assert split.path in ("/", "/table", "/column", "/run", "/lineage", "/impact", "/health"), name
+            assert set(parse_qs(split.query)) <= {"name", "column", "run", "as_of", "want", "owner", "tag", "q"}
+            given = {text for key, texts in parse_qs(split.query).items() if key != "want" for text in texts}
+            assert given <= {evil, "pii"}, name
+
+
+def test_no_page_runs_or_loads_anything_from_outside():
+    """Scripts and styles are the catalog's own files; there are no inline ones, which the policy would refuse."""
+    for name, html in pages("harmless").items():
+        for tag, held in Page(html).tags:
+            assert not [one for one in held if one.startswith("on") or one == "style"], name
+            assert tag not in ("style", "iframe", "object", "img"), name
+            if tag == "script":
+                assert held["src"] in ALLOWED_SCRIPTS, name
+            if tag == "link":
+                assert held["href"].startswith("/static/"), name
+    scripts = list((HERE / "static").rglob("*.js"))
+    assert len(scripts) >= 7
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        outside = set(re.findall(r"https?://[^\s\"'`]+", text)) - {"http://www.w3.org/2000/svg"}
+        assert outside == set(), script.name
+        assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), script.name
+
+
+def test_everything_that_is_loaded_is_there():
+    """Each of our files that a page names is in the package."""
+    named = {held.get("src") or held.get("href") for tag, held in _loaded() if tag in ("script", "link")}
+
+    ours = {one for one in named if one and one.startswith("/static/")}
+    assert {"/static/style.css", "/static/shell.js", "/static/graph/page.js"} <= ours
+    assert [one for one in ours if not (HERE / one.lstrip("/")).is_file()] == []
+
+
+def _loaded():
+    return [one for html in pages("harmless").values() for one in Page(html).tags]
+
+
+def test_every_colour_of_the_day_has_one_of_the_night():
+    """What a page draws with exists light and dark."""
+    css = (HERE / "static" / "style.css").read_text(encoding="utf-8")
+    day, night = (re.findall(r"--([a-z-]+): #", block) for block in css.split("prefers-color-scheme: dark", 1))
+
+    assert set(day) == set(night)
+    assert set(re.findall(r"var\(--([a-z-]+)\)", css)) - set(day) == {"sans", "mono", "zone"}
+
+
+@given(st.text(max_size=40), st.text(max_size=8))
+def test_marking_changes_no_text(text, query):
+    """Whatever is searched for, the marked text reads as before, and nothing in it is a tag but marks."""
+    page = Page(str(marked(text, query)).replace("\r", " "))
+
+    assert {tag for tag, _ in page.tags} <= {"mark"}
+    assert str(marked(text, query).striptags()).split() == text.split() or "&" in text or "<" in text
+
+
+def test_words_that_were_searched_for_are_marked():
+    """All of the query, or its words, in any case."""
+    assert str(marked("Credit score", "credit")) == "<mark>Credit</mark> score"
+    assert str(marked("credit_score", "credit score")) == "<mark>credit</mark>_<mark>score</mark>"
+    assert str(marked("a<b", "a<b")) == "<mark>a&lt;b</mark>"
+    assert str(marked("credit", "")) == "credit"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("raw.x", "raw"), ("curated.a.b", "curated"), ("files:data/in", "files"), ("s3://b/x", "other"), ("raw", "other")],
+)
+def test_a_name_has_the_colour_of_its_zone(name, found):
+    """What is in no zone is coloured as other."""
+    assert zone(name) == found
+
+
+def test_times_and_amounts_read_well():
+    """One unit each; an absent one is empty."""
+    assert ago(NOW - timedelta(days=2, hours=5), NOW) == "2 days ago"
+    assert ago(NOW - timedelta(hours=1), NOW) == "1 hour ago"
+    assert ago(NOW + timedelta(hours=3), NOW) == "in 3 hours"
+    assert ago(NOW, NOW) == "just now"
+    assert (took(timedelta(seconds=1.25)), took(timedelta(seconds=61)), took(None)) == ("1.2 s", "1 min 1 s", "")
+    assert (size(0), size(2048), size(3 * 1024**3), size(None)) == ("0 B", "2.0 KiB", "3.0 GiB", "")
+    assert (moment(NOW), moment(None)) == ("2026-01-31 12:00:00 UTC", "")
+
+
+def test_a_link_leaves_out_what_is_not_given():
+    """Empty parameters are no parameters."""
+    assert link("", tag="") == "/"
+    assert link("table", name="a&b") == "/table?name=a%26b"
+
+
+def test_links_to_the_rest_of_the_box():
+    """A defined table leads to its asset, a dataset to Superset; a table that nobody defines has no asset."""
+    site = Site(Path(), "127.0.0.1:1", "127.0.0.1:2", lambda: {"curated.a": [("One", "u")], "raw.b": [("One", "u")]})
+    known = {"name": "curated.a", "defined": True, "aliases": [{"text": "superset:12"}, {"text": "superset:x"}]}
+
+    assert [one.url for one in site.links(known)] == [
+        "http://127.0.0.1:1/assets/curated/a",
+        "http://127.0.0.1:2/explore/?datasource_type=table&datasource_id=12",
+    ]
+    assert [one.title for one in site.dashboards(["raw.b", "curated.a", "raw.c"])] == ["One"]
+    assert site.links({"name": "curated.a", "defined": False, "aliases": []}) == []
+    assert site.links({"name": "files:in", "defined": True, "aliases": []}) == []
+
+
+def test_others_link_to_a_tables_page(tmp_path):
+    """The address that Dagster shows is the page's."""
+    profile = Profile.load({"HEADWATER_PROJECT": str(tmp_path), "HEADWATER_PORT": "9000"})
+
+    assert (
+        table_page(profile, 'curated.a "b"')
+        == f"http://127.0.0.1:{profile.port('catalog')}/table?name=curated.a+%22b%22"
+    )
