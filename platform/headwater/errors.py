@@ -8,6 +8,7 @@ HeadwaterError
 │   └── EvolutionError     a changed definition cannot be applied to the existing table
 ├── InputError             files, rows or wishes are not usable; nothing was written
 ├── QueryError             an engine refused or failed a statement
+│   └── EngineAway         an engine does not answer, or was restarted meanwhile
 ├── StorageError           the object store refused or failed
 ├── MetastoreError         the metastore refused or failed
 ├── DashboardError         a dashboard's YAML is wrong, or Superset refused it
@@ -52,6 +53,10 @@ class InputError(HeadwaterError):
 
 class QueryError(HeadwaterError):
     """An engine refused or failed a statement."""
+
+
+class EngineAway(QueryError):  # noqa: N818 - a state, not a mistake
+    """An engine does not answer, is still starting, or was restarted in the middle; the same may work soon."""
 
 
 class StorageError(HeadwaterError):

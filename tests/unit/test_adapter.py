@@ -19,11 +19,12 @@ from dagster import (
     materialize,
 )
 from headwater.checks import CheckResult, InRange, Unique
-from headwater.errors import CheckFailed, QueryError
+from headwater.errors import CheckFailed, EngineAway, QueryError
 from headwater.profile import Profile
 from headwater.project import load_project
 from headwater.table import Column, DelimitedFiles, Partitioning, Table
 from headwater.write import Published
+from headwater_assets.lib import compute
 from headwater_assets.lib.adapter import assets_of, definitions_of
 from headwater_assets.lib.specs import asset_key, partitions_of
 
@@ -291,6 +292,26 @@ def test_an_engine_that_fails_is_one_sentence(instance):
     failure = only([event for event in result.all_events if event.is_step_failure]).step_failure_data
     assert failure.user_failure_data.description == "Trino is away."
     assert len(write.asked) == 1
+
+
+def test_an_engine_that_is_away_is_waited_for(instance, monkeypatch):
+    """The box's engines start after Dagster, and one may be killed in the middle of a run."""
+    monkeypatch.setattr(compute, "_PAUSE_SECONDS", 0.0)
+    write = Writes(EngineAway("Spark is still starting."), EngineAway("Spark was restarted."))
+    assert run(instance, TOTAL, write).success
+    assert len(write.asked) == 3
+
+
+def test_an_engine_that_stays_away_fails_the_run(instance, monkeypatch):
+    """Not at once, and not never."""
+    monkeypatch.setattr(compute, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(compute, "_PATIENCE_SECONDS", 0.1)
+    write = Writes(*[EngineAway("Spark is not running.")] * 100)
+    result = run(instance, TOTAL, write)
+
+    failure = only([event for event in result.all_events if event.is_step_failure]).step_failure_data
+    assert failure.user_failure_data.description == "Spark is not running."
+    assert 1 < len(write.asked) < 100
 
 
 def only(found: list[Any]) -> Any:

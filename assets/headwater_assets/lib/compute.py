@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dagster import AssetCheckResult, AssetCheckSeverity, Failure, MaterializeResult, MetadataValue
 from headwater.arrivals import ARRIVALS, WHOLE, arrivals, fingerprint
-from headwater.errors import CheckFailed, HeadwaterError
+from headwater.errors import CheckFailed, EngineAway, HeadwaterError
 from headwater.profile import Profile
 
 from headwater_assets.lib.specs import asset_key, check_name
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from headwater.write import Published
 
 __all__ = ["Write", "materialize", "write_to_lake"]
+
+# In which an engine that starts with the box, or was killed, is there again.
+_PATIENCE_SECONDS = 180.0
+_PAUSE_SECONDS = 3.0
 
 
 class Write(Protocol):
@@ -43,7 +48,7 @@ def materialize(
 
     Raises:
         Failure: The write was not published; the sentence says why. Dagster does not try again: a broken check or
-            definition stays broken, and a component that was away has its sentence in the run.
+            definition stays broken, and an engine that was away has been waited for.
     """
     asked = table.partitioning is not None and (context.has_partition_key or context.has_partition_key_range)
     keys = list(context.partition_keys) if asked else []
@@ -51,7 +56,7 @@ def materialize(
     try:
         # A second attempt within the run is a writer of its own.
         run = f"{context.run.run_id}-{context.retry_number}"
-        published = write(table, run=run, partitions=keys, log=context.log.info)
+        published = _patiently(write, table, run=run, partitions=keys, log=context.log.info)
     except CheckFailed as error:
         for failure in error.failures:
             yield _check_result(table, cast("CheckResult", failure))
@@ -84,6 +89,21 @@ def _stack() -> Stack:
     from headwater.stack import Stack  # noqa: PLC0415 - definitions load without engines
 
     return Stack.build(Profile.load())
+
+
+def _patiently(
+    write: Write, table: Table, *, run: str, partitions: Sequence[str], log: Callable[[str], None]
+) -> Published:
+    """Write; where the engine is away, begin again until it is back: what it had staged is of no one's use."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return write(table, run=run, partitions=partitions, log=log)
+        except EngineAway as error:
+            if time.monotonic() > until:
+                raise
+            log(f"{table}: waits for its engine. {error}")
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _check_result(table: Table, result: CheckResult) -> AssetCheckResult:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from headwater.errors import QueryError
+from headwater.errors import EngineAway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +105,7 @@ class Engine(ABC):
 _STARTING = "authenticators were not loaded"
 
 
-def unreachable(engine: str, address: str, why: object) -> QueryError:
+def unreachable(engine: str, address: str, why: object) -> EngineAway:
     """Return the error of an engine that cannot be asked.
 
     Args:
@@ -114,10 +114,10 @@ def unreachable(engine: str, address: str, why: object) -> QueryError:
         why: What happened.
     """
     if isinstance(why, ConnectionRefusedError) or "Connection refused" in str(why):
-        return QueryError(f"{engine} at {address} is not running; start the box with `headwater up`.")
+        return EngineAway(f"{engine} at {address} is not running; start the box with `headwater up`.")
     if _STARTING in str(why):
-        return QueryError(f"{engine} at {address} is still starting; `headwater status` says when it is ready.")
-    return QueryError(f"{engine} at {address} did not answer: {why}. See `headwater status`.")
+        return EngineAway(f"{engine} at {address} is still starting; `headwater status` says when it is ready.")
+    return EngineAway(f"{engine} at {address} did not answer: {why}. See `headwater status`.")
 
 
 def same_cut(one: Table, other: Table) -> bool:

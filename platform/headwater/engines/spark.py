@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import SPARK, Dialect
 from headwater.engines.base import Engine, StageJob, insert_statement, pointed, unreachable
-from headwater.errors import QueryError
+from headwater.errors import EngineAway, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ class SparkEngine(Engine):
         except (PySparkException, RpcError) as error:
             if any(mark in str(error) for mark in _SESSION_LOST):
                 self._forget()
-                raise QueryError(
+                raise EngineAway(
                     f"Spark at {self.host}:{self.port} does not answer or was restarted: {_first_line(str(error))} "
                     "Run it again; where that fails, too, `headwater logs spark` says why.",
                 ) from error
