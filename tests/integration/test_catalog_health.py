@@ -11,12 +11,10 @@ from lineage_events import body, event, facet, new_run, spark_table, trino_table
 
 pytestmark = pytest.mark.box
 
-LATER = datetime.now(UTC) + timedelta(minutes=5)
-
 
 def at(minutes: int) -> str:
     """Return a moment after everything that a test publishes."""
-    return (LATER + timedelta(minutes=minutes)).isoformat()
+    return (datetime.now(UTC) + timedelta(minutes=5 + minutes)).isoformat()
 
 
 def wrote(target: str, *sources: str, state: str = "COMPLETE", when: int = 0, **more) -> dict:
