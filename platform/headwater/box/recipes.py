@@ -44,7 +44,8 @@ def doing(runtime: LockedRuntime) -> str:
 
 def _jars(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     _link_jars(kitchen, kitchen.into)
-    _compile(runtime, kitchen, kitchen.into, kitchen.needs["spark"] / "jars")
+    if runtime.sources:
+        _compile(runtime, kitchen, kitchen.into, kitchen.needs["spark"] / "jars")
 
 
 def _minio(runtime: LockedRuntime, kitchen: Kitchen) -> None:
