@@ -43,7 +43,11 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
     except Exception as error:
         raise InputError(_said(files, error, lines=lines)) from error
     where = files[0][0].shown
-    if others is not None or found is None:
+    if others is None and found is None:
+        raise InputError(
+            f"{where}: the JSON holds no object, so there is no row to ingest; get the file with its rows."
+        )
+    if others is not None:
         raise InputError(
             f"{where}, line {_line_of_other(files)}: {str(others)[:60]} is no object; each row must be one."
         )
