@@ -123,8 +123,13 @@ def _refuse_undivided(source: Source, header: Record, delimiter: str) -> None:
     if other:
         raise InputError(
             f"{source.shown}, line {header.line}: {delimiter!r} does not divide the header, but {other!r} is in it; "
-            f"say --delimiter {other!r}, or --delimiter {delimiter!r} if the header is one name.",
+            f"say --delimiter {_typed(other)}, or --delimiter {_typed(delimiter)} if the header is one name.",
         )
+
+
+def _typed(delimiter: str) -> str:
+    """Return a delimiter as a shell takes it."""
+    return "$'\\t'" if delimiter == "\t" else f"'{delimiter}'"
 
 
 class Delimited(Relation):

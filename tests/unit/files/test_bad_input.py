@@ -111,14 +111,14 @@ def test_a_quote_that_never_closes_is_named_however_long_it_grows(desk):
 
 
 @pytest.mark.parametrize(
-    ("name", "header", "wishes"),
-    [("one.csv", "a;b", {}), ("one.tsv", "a,b", {}), ("one.csv", "a\tb", {})],
+    ("name", "header", "typed"),
+    [("one.csv", "a;b", "';'"), ("one.tsv", "a,b", "','"), ("one.csv", "a\tb", r"\$'\\t'")],
 )
-def test_a_header_of_several_names_is_never_one(desk, name, header, wishes):
+def test_a_header_of_several_names_is_never_one(desk, name, header, typed):
     """Rows that nothing divides do not turn the header's names into one; the caller may say that they are one."""
     path = desk.file(name, f"{header}\n1\n2\n")
-    with pytest.raises(InputError, match=rf"{name}, line 1: .* --delimiter"):
-        desk.read(path, **wishes)
+    with pytest.raises(InputError, match=rf"{name}, line 1: .* say --delimiter {typed}, or"):
+        desk.read(path)
 
     assert desk.read(path, delimiter="|").types == {"a_b": "long"}
     assert desk.read(desk.file("quoted.csv", '"a;b"\n1\n')).types == {"a_b": "long"}
