@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,10 +18,12 @@ import pytest
 from command_line import headwater
 from headwater.errors import InputError, WriteError
 from headwater.files import Options, ingest_into
+from headwater.files._load import Loader
 from headwater.layout import location
 from headwater.profile import inherited_env
 from headwater.table import TableName
 from headwater.write import ingested_table
+from headwater.write._ingested import FileLoad
 from openpyxl import load_workbook
 from PIL import Image
 from pyarrow import orc
@@ -113,6 +116,83 @@ def test_fail_append_replace(ingests):
     assert [str(value) for value in ingests.rows("a, c")[0]] == ["00501", "2020-01-02"]
     table = ingested_table(ingests.lake.stack, TableName.parse(ingests.table))
     assert len(table.metadata.snapshots) == 4
+
+
+@pytest.fixture
+def comes_between(ingests, monkeypatch):
+    """Lets another ingest pass whole, just before one step of the next load is made."""
+
+    def arrange(step, *arguments, **wishes):
+        owner = FileLoad if hasattr(FileLoad, step) else Loader
+        original = getattr(owner, step)
+
+        def later(load, *given, **more):
+            monkeypatch.setattr(owner, step, original)
+            ingests(*arguments, **wishes)
+            return original(load, *given, **more)
+
+        monkeypatch.setattr(owner, step, later)
+
+    return arrange
+
+
+# While rows are copied, before the table is looked at, and after it was judged: the commit itself must see it.
+@pytest.mark.parametrize("step", ["_note", "publish", "_create"])
+def test_of_two_loads_of_a_new_table_one_is_refused(ingests, comes_between, step):
+    """Under fail, the first one to publish wins; the other says so and leaves nothing."""
+    first, second = ingests.file("1.csv", "a,b\n1,x\n"), ingests.file("2.csv", "a,b\n2,y\n" + "3\n" * (step == "_note"))
+    comes_between(step, first)
+    with pytest.raises(InputError, match=r"exists; say --if-exists append or --if-exists replace"):
+        ingests(second, on_bad_rows="reject")
+
+    assert ingests.rows("a, b") == [(1, "x")]
+    assert [uri for uri in ingests.objects() if "/2" in uri] == []
+    assert ingests.objects("/_leases") == []
+    assert ingested_table(ingests.lake.stack, TableName.parse(ingests.table).rejected) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "there"), [("publish", True), ("_change", True), ("publish", False), ("_create", False)]
+)
+def test_of_two_appends_of_one_file_one_is_refused(ingests, comes_between, step, there):
+    """Whether the table was there before or not; another file's append goes on."""
+    same, other = ingests.file("1.csv", "a,b\n1,x\n"), ingests.file("2.csv", "a,b\n2,y\n")
+    if there:
+        ingests(ingests.file("0.csv", "a,b\n0,w\n"))
+    comes_between(step, same, if_exists="append")
+    with pytest.raises(InputError, match=r"1\.csv is in raw\.files_.* already, byte for byte"):
+        ingests(same, if_exists="append")
+    comes_between("_change", ingests.file("3.csv", "a,b\n3,z\n"), if_exists="append")
+    ingests(other, if_exists="append")
+
+    assert ingests.rows("a, b") == [(0, "w")] * there + [(1, "x"), (2, "y"), (3, "z")]
+
+
+def test_an_append_to_a_table_that_became_another_is_refused(ingests, comes_between):
+    """Its columns, types and partitions are looked at again where the commit is made."""
+    path = ingests.file("1.csv", "a,b\n1,x\n")
+    comes_between("_create", ingests.file("2.csv", "a,b,c\n2,y,u\n"), if_exists="append")
+    with pytest.raises(InputError, match="the column 'c', which the new rows lack"):
+        ingests(path, if_exists="append")
+    comes_between("_change", ingests.file("3.csv", "a,b,c\nt,y,u\n"), if_exists="replace")
+    with pytest.raises(InputError, match="Column 'a' is varchar in the table, but bigint in the new rows"):
+        ingests(ingests.file("4.csv", "a,b,c\n4,y,u\n"), if_exists="append")
+
+    assert ingests.rows("a, b") == [("t", "y")]
+
+
+def test_a_table_whose_metadata_is_gone_says_how_to_make_it_anew(ingests, box):
+    """The sentence's own remedy works."""
+    path = ingests.file("1.csv", "a,b\n1,x\n")
+    ingests(path)
+    storage = ingests.lake.stack.storage
+    storage.delete([uri for uri in ingests.objects("/metadata/") if uri.endswith(".json")])
+    with pytest.raises(WriteError, match=f'metadata file is gone .*headwater sql "drop table {ingests.table}"'):
+        ingests(path, if_exists="replace")
+    headwater(box, "sql", f"drop table {ingests.table}")
+    ingests(path)
+
+    assert ingests.rows("a, b") == [(1, "x")]
 
 
 def test_a_failed_load_writes_nothing(ingests):
@@ -264,6 +344,35 @@ def test_a_killed_load_leaves_the_old_rows_and_is_cleaned_later(ingests, lake):
     assert (left, ingests.objects("/_leases")) == ([], [])
     assert ingests.rows() == [(1, "x"), (2, "y")]
     assert list((lake.stack.profile.home / "scratch").iterdir()) == []
+
+
+def test_an_interrupted_load_says_so_and_leaves_nothing(ingests, lake):
+    """Ctrl-C while DuckDB works, sent to the whole group as terminals do."""
+    with (ingests.folder / "big.csv").open("w") as file:
+        file.write("a,b\n")
+        for start in range(0, 6_000_000, 1000):
+            file.writelines(f"{start + at},word {start} {at}\n" for at in range(1000))
+    scratch = lake.stack.profile.home / "scratch"
+    # Who starts tests in the background may have the signal ignored.
+    heard = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from headwater.cli import main; main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", heard, "ingest", str(ingests.folder / "big.csv"), "--table", ingests.table],
+        env=inherited_env(**lake.stack.profile.environment()),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(scratch.glob("ingest-*/copy/*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=120)[1]
+
+    assert (process.returncode, said.strip()) == (1, "Aborted!")
+    assert (ingests.objects(), ingests.objects("/_leases"), list(scratch.iterdir())) == ([], [], [])
 
 
 def test_names_that_are_taken(ingests, lake):

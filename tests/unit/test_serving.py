@@ -85,6 +85,20 @@ def test_commands_without_a_box_say_so(profile, monkeypatch, arguments):
     assert "start one with `headwater up`" in str(done.exception)
 
 
+def test_ingest_on_a_stopped_box_is_one_sentence(profile, monkeypatch, tmp_path):
+    """It says what the other commands say, and looks for no service."""
+    ensure_credentials(profile.home)
+    monkeypatch.setenv("HEADWATER_PROJECT", str(profile.project))
+    monkeypatch.setenv("HEADWATER_HOME", str(profile.home))
+    (tmp_path / "a.csv").write_text("a\n1\n")
+
+    done = CliRunner().invoke(headwater, ["ingest", str(tmp_path / "a.csv"), "--table", "raw.a"])
+
+    assert isinstance(done.exception, ComponentError)
+    assert str(done.exception) == f"The box in {profile.home} is stopped; start it with `headwater up`."
+    assert done.output == ""
+
+
 def test_down_without_a_box_has_nothing_to_do(profile, monkeypatch):
     """It does not claim to have stopped one."""
     monkeypatch.setenv("HEADWATER_PROJECT", str(profile.project))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headwater.box.serving import require_running
 from headwater.cli.output import objects_as_table
 from headwater.errors import InputError
 from headwater.profile import Profile
@@ -45,8 +46,9 @@ def ingest(
 
     named = tuple(names.split(",")) if names else ()
     options = Options(types=_types(types), names=named, format=kind, **wishes)  # type: ignore[arg-type]
-    stack = Stack.build(Profile.load())
-    done = ingest_into(stack, list(sources), table=table, options=options, dry_run=dry_run, log=_tell)
+    profile = Profile.load()
+    require_running(profile)
+    done = ingest_into(Stack.build(profile), list(sources), table=table, options=options, dry_run=dry_run, log=_tell)
     _show(done, dry_run=dry_run)
 
 

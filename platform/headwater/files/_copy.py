@@ -116,7 +116,7 @@ def _copy(
             f"COPY ({select}) TO {text(str(target))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE_BYTES "
             f"'{_GROUP_BYTES}', KV_METADATA {{'headwater.source': {named}}}{size}{cut})",
         )
-    except (duckdb.OutOfMemoryException, duckdb.IOException):
+    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException):
         raise
     except duckdb.Error as error:
         _explain(connection, relation, error, wished)
@@ -135,9 +135,9 @@ def _explain(connection: Any, relation: Relation, error: Exception, wished: Sequ
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    if isinstance(cause, InputError):
+    if isinstance(cause, InputError | KeyboardInterrupt):
         raise cause
-    said = relation.said(error) or f"The rows cannot be read: {message.splitlines()[0]}"
+    said = relation.said(error) or f"The rows cannot be read: {message.splitlines()[0]}; mend the file or get it anew."
     raise InputError(said) from error
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Delimited", "find_delimiter", "read_delimited"]
 
+# Letters and records that a delimiter is judged by.
 _HEAD = 1024 * 1024
 _CANDIDATES = (",", "\t", ";", "|")
 _LOOKED_AT = 100
@@ -50,7 +50,7 @@ def read_delimited(files: Sequence[tuple[Source, Text]], options: Options, *, de
     Raises:
         InputError: Column names are not usable or differ, or a file has a header and nothing else.
     """
-    delimiter = options.delimiter or delimiter or find_delimiter(_head(files[0][0].path))
+    delimiter = options.delimiter or delimiter or find_delimiter(files[0][0].path)
     for source, found in files:
         _refuse_broken(source, found, delimiter)
     made = [_File(source, found, _header(source, delimiter, options)) for source, found in files]
@@ -75,15 +75,11 @@ def _refuse_broken(source: Source, found: Text, delimiter: str) -> None:
         raise InputError(f"{source.shown}, line {broken[0]}: {broken[1]}; correct it.")
 
 
-def find_delimiter(head: str) -> str:
-    r"""Return what most evenly divides the first lines; a comma when nothing does.
-
-    >>> find_delimiter("a;b;c\n1,5;2;3\n")
-    ';'
-    """
+def find_delimiter(path: Path) -> str:
+    """Return what most evenly divides a file's first records; a comma when nothing does."""
     best, most = ",", (0.0, 0)
     for candidate in _CANDIDATES:
-        rows = [row for row in _rows(head, candidate)[:_LOOKED_AT] if row]
+        rows = _first_rows(path, candidate)
         counts = Counter(len(row) for row in rows)
         if not counts:
             continue
@@ -94,18 +90,15 @@ def find_delimiter(head: str) -> str:
     return best
 
 
-def _rows(head: str, delimiter: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
-    except csv.Error:
-        return []
-
-
-def _head(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    whole = head if len(head) < _HEAD else head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1]
-    return whole.decode("utf-8", "replace")
+def _first_rows(path: Path, delimiter: str) -> list[tuple[str, ...]]:
+    """Return the first records; one that no reader can divide says nothing for or against a delimiter."""
+    rows, size = [], 0
+    for record in islice(records_at(path, delimiter), _LOOKED_AT):
+        rows.append(record.fields)
+        size += len(record.text)
+        if size > _HEAD:
+            break
+    return [row for row in rows if row]
 
 
 def _header(source: Source, delimiter: str, options: Options) -> tuple[str, ...]:
@@ -117,7 +110,26 @@ def _header(source: Source, delimiter: str, options: Options) -> tuple[str, ...]
                 f"{len(options.names)} names are given.",
             )
         return column_names(options.names, where="--names")
+    if not options.delimiter:
+        _refuse_undivided(source, first, delimiter)
     return column_names(first.fields, where=f"{source.shown}, line {first.line}", header=True)
+
+
+def _refuse_undivided(source: Source, header: Record, delimiter: str) -> None:
+    """Keep a header from becoming one name because its rows do not show what divides it; in quotes it is one."""
+    if len(header.fields) != 1 or header.text.startswith('"'):
+        return
+    other = next((one for one in _CANDIDATES if one in header.text), "")
+    if other:
+        raise InputError(
+            f"{source.shown}, line {header.line}: {delimiter!r} does not divide the header, but {other!r} is in it; "
+            f"say --delimiter {_typed(other)}, or --delimiter {_typed(delimiter)} if the header is one name.",
+        )
+
+
+def _typed(delimiter: str) -> str:
+    """Return a delimiter as a shell takes it."""
+    return "$'\\t'" if delimiter == "\t" else f"'{delimiter}'"
 
 
 class Delimited(Relation):

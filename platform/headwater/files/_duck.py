@@ -62,6 +62,11 @@ def connected(scratch: Path) -> Iterator[Any]:
                 f"The rows do not pass through {_MEMORY} of memory ({str(error).splitlines()[0][:80]}); ingest fewer "
                 "partitions or files at once.",
             ) from error
+        except (duckdb.InterruptException, RuntimeError) as error:
+            # Python's own way of saying that somebody pressed Ctrl-C, which DuckDB does not keep to.
+            if isinstance(error, duckdb.InterruptException) or "interrupted" in str(error):
+                raise KeyboardInterrupt from error
+            raise
         except duckdb.IOException as error:
             raise InputError(
                 f"The rows cannot be written: {str(error).splitlines()[0]}; free some disk space."

@@ -60,6 +60,7 @@ def _files(path: Path) -> list[Source]:
             if not below:
                 raise InputError(f"The folder {path} has no file to ingest.")
             return [Source(one, one.relative_to(path).as_posix(), str(one)) for one in below]
+        _require_file(path)
         with path.open("rb"):
             return [Source(path, path.name, str(path))]
     except FileNotFoundError as error:
@@ -81,8 +82,17 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
         if path.is_dir():
             yield from _walk(path, (*above, mark))
         else:
+            _require_file(path)
             with path.open("rb"):
                 yield path
+
+
+def _require_file(path: Path) -> None:
+    # Opening a pipe waits until somebody writes into it.
+    if path.exists() and not path.is_file():
+        raise InputError(
+            f"{path} is no file but a pipe, a socket or a device; write what it holds into a file and ingest that."
+        )
 
 
 def _objects(uri: str, storage: Storage, scratch: Path) -> list[Source]:

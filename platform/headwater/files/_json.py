@@ -34,16 +34,22 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
     Raises:
         InputError: A file is not JSON, or holds something else than objects.
     """
+    import duckdb  # noqa: PLC0415 - slow to import
+
     scan = _scan([source for source, _ in files], lines=lines)
     try:
         found, doubled, others = connection.execute(
             "SELECT json_group_structure(json), bool_or(len(json_keys(json)) <> len(list_distinct(json_keys(json)))), "
             f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT') FROM {scan}",
         ).fetchall()[0]
-    except Exception as error:
+    except duckdb.Error as error:
         raise InputError(_said(files, error, lines=lines)) from error
     where = files[0][0].shown
-    if others is not None or found is None:
+    if others is None and found is None:
+        raise InputError(
+            f"{where}: the JSON holds no object, so there is no row to ingest; get the file with its rows."
+        )
+    if others is not None:
         raise InputError(
             f"{where}, line {_line_of_other(files)}: {str(others)[:60]} is no object; each row must be one."
         )

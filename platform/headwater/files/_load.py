@@ -8,6 +8,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
@@ -19,7 +20,7 @@ from headwater.files._options import Options, table_name
 from headwater.files._overlay import can_lie_over
 from headwater.files._plan import Planned, plan_columns
 from headwater.files._readers import common_format, open_files
-from headwater.files._target import existing_types, refuse_declared, refuse_existing
+from headwater.files._target import cut_of, existing_types, refuse_declared, refuse_existing, refuse_misfit
 from headwater.files._typed import Batches
 from headwater.files._unpack import unpacked
 from headwater.write import begin_file_load, ingested_table
@@ -27,6 +28,8 @@ from headwater.write import begin_file_load, ingested_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from pyiceberg.table import Table as IcebergTable
 
     from headwater.files._relation import BadRow, Relation
     from headwater.stack import Stack
@@ -118,7 +121,7 @@ class Loader:
         """
         name = table_name(table)
         refuse_declared(name, stack.profile)
-        refuse_existing(stack, name, options)
+        refuse_existing(ingested_table(stack, name), name, options)
         return cls(name=name, options=options, stack=stack, log=log)
 
     def files(self, wanted: Sequence[str], *, dry_run: bool) -> Ingested:
@@ -135,7 +138,7 @@ class Loader:
             if dry_run:
                 return self._told(columns, originals)
             with self._load() as load:
-                self._refuse_known(load, originals)
+                self._refuse_known(load, ingested_table(self.stack, self.name), originals)
                 whole = opened == [one.source for one in originals] and kind == "parquet"
                 lies_over = whole and not self.options.partition_by and can_lie_over(opened, columns)
                 return self._loaded(
@@ -160,14 +163,15 @@ class Loader:
         if dry_run:
             return self._told(columns, originals)
         with load:
-            self._refuse_known(load, originals)
+            self._refuse_known(load, ingested_table(self.stack, self.name), originals)
             return self._loaded(load, connection, relation, columns, originals=originals, scratch=scratch)
 
     def _load(self) -> FileLoad:
         return begin_file_load(self.name, self.stack, run=_RUN, log=self.log)
 
     def _plan(self, connection: Any, relation: Relation, *, whole: bool) -> list[Planned]:
-        target = existing_types(connection, self.stack, self.name) if self.options.if_exists == "append" else None
+        table = ingested_table(self.stack, self.name) if self.options.if_exists == "append" else None
+        target = existing_types(connection, table) if table else None
         columns = plan_columns(connection, relation, self.options, target, whole=whole)
         cut = self.options.partition_by
         if cut and cut not in {column.field.name for column in columns}:
@@ -188,7 +192,8 @@ class Loader:
     ) -> Ingested:
         with ThreadPoolExecutor(_UPLOADS) as uploads:
             sent = [uploads.submit(self._keep, load, one) for one in originals]
-            columns, copied = self._copied(connection, relation, columns, originals, scratch / "copy")
+            how = self._how(originals)
+            columns, copied = self._copied(connection, relation, columns, scratch / "copy", how)
             for one in sent:
                 one.result()
         if lies_over:
@@ -196,6 +201,10 @@ class Loader:
         else:
             shown = self._send(load, copied, scratch / "copy", originals)
         self._note(load, originals, copied)
+        fits = partial(refuse_misfit, connection, schema=copied.schema, cut=how["partition_by"])
+        judge = partial(self._judge, load, originals, fits)
+        if copied.rejected:  # they are published before, and would be left behind by a load that is refused
+            judge(ingested_table(self.stack, self.name))
         self._publish_rejects(copied.rejected)
         snapshot = load.publish(
             copied.schema,
@@ -203,37 +212,46 @@ class Loader:
             replace=self.options.if_exists == "replace",
             partition_by=self.options.partition_by,
             summary={"headwater.run": _RUN, "headwater.load": load.prefix},
+            judge=judge,
         )
         told = self._told(columns, originals)
         return replace(told, rows=copied.rows, rejected=len(copied.rejected), snapshot_id=snapshot)
 
+    def _how(self, originals: Sequence[_Original]) -> dict[str, Any]:
+        return {
+            "partition_by": self.options.partition_by or cut_of(ingested_table(self.stack, self.name)),
+            "reject": self.options.on_bad_rows == "reject",
+            "sources": [one.source.name for one in originals] or ["a DataFrame"],
+        }
+
+    def _judge(
+        self,
+        load: FileLoad,
+        originals: Sequence[_Original],
+        fits: Callable[[IcebergTable], None],
+        table: IcebergTable | None,
+    ) -> None:
+        """Refuse a state of the table that the rows may not go to; others may have changed it during the copy."""
+        refuse_existing(table, self.name, self.options)
+        self._refuse_known(load, table, originals)
+        if table and self.options.if_exists == "append":
+            fits(table)
+
     def _copied(
-        self, connection: Any, relation: Relation, columns: list[Planned], originals: Sequence[_Original], target: Path
+        self, connection: Any, relation: Relation, columns: list[Planned], target: Path, how: dict[str, Any]
     ) -> tuple[list[Planned], Copied]:
         """Write the typed copy; when the first rows misled, judge by all rows and write it again."""
-        sources = [one.source.name for one in originals] or ["a DataFrame"]
-        how = {
-            "partition_by": self.options.partition_by or self._partitioned_by(),
-            "reject": self.options.on_bad_rows == "reject",
-            "sources": sources,
-        }
         try:
-            return columns, copy_rows(connection, relation, columns, target / "1", **how)  # type: ignore[arg-type]
+            return columns, copy_rows(connection, relation, columns, target / "1", **how)
         except Mistyped as error:
             self.log(f"{self.name}: {error.column or 'a column'} is not what its first rows are; looking at every row")
         columns = self._plan(connection, relation, whole=True)
         try:
-            return columns, copy_rows(connection, relation, columns, target / "2", **how)  # type: ignore[arg-type]
+            return columns, copy_rows(connection, relation, columns, target / "2", **how)
         except Mistyped as error:
             raise InputError(
                 f"Column {error.column!r} has a value that fits no type; give it one with --type."
             ) from error
-
-    def _partitioned_by(self) -> str:
-        table = ingested_table(self.stack, self.name)
-        if table is None or not table.spec().fields:
-            return ""
-        return table.schema().find_field(table.spec().fields[0].source_id).name
 
     def _keep(self, load: FileLoad, one: _Original) -> None:
         with one.source.path.open("rb") as file:
@@ -268,10 +286,10 @@ class Loader:
 
         publish_rejects(self.stack, self.name, rejected, replace=self.options.if_exists == "replace", log=self.log)
 
-    def _refuse_known(self, load: FileLoad, originals: Sequence[_Original]) -> None:
-        if self.options.if_exists != "append" or self.options.again:
+    def _refuse_known(self, load: FileLoad, table: IcebergTable | None, originals: Sequence[_Original]) -> None:
+        if self.options.if_exists != "append" or self.options.again or table is None or not originals:
             return
-        known = {uri.partition("/files/")[2].partition("/")[0] for uri in load.shown_files() if "/files/" in uri}
+        known = {uri.partition("/files/")[2].partition("/")[0] for uri in load.shown_files(table) if "/files/" in uri}
         for one in originals:
             if one.sha256 in known:
                 raise InputError(

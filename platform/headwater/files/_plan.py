@@ -16,12 +16,12 @@ from headwater.files._types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from headwater.files._options import Options
     from headwater.files._relation import Field, Relation
 
-__all__ = ["MARK", "Planned", "plan_columns"]
+__all__ = ["MARK", "Planned", "plan_columns", "refuse_other_columns"]
 
 # In DuckDB's error: this column was taken for something that it is not.
 MARK = "headwater-mistyped:"
@@ -85,7 +85,7 @@ def plan_columns(
     """
     wishes = _wishes(relation.fields, options)
     if target is not None:
-        _check_same(relation.fields, target)
+        refuse_other_columns([field.name for field in relation.fields], target)
     made = {}
     asked = [one for one in relation.fields if not one.type and one.name not in wishes and target is None]
     found = _judged(connection, relation, asked, whole=whole)
@@ -119,13 +119,18 @@ def _wished(field: Field, kind: str) -> Planned:
     return Planned(field=field, kind=kind, why="wished", wished=True)
 
 
-def _check_same(fields: Sequence[Field], target: Mapping[str, str]) -> None:
-    names = [field.name for field in fields]
-    for name in target.keys() - set(names):
+def refuse_other_columns(names: Iterable[str], target: Iterable[str]) -> None:
+    """Refuse rows whose columns are not those of the table that they are appended to.
+
+    Raises:
+        InputError: One is too many or lacks.
+    """
+    names, target = list(names), list(target)
+    for name in sorted(set(target) - set(names)):
         raise InputError(
             f"The table has the column {name!r}, which the new rows lack; add it, or use --if-exists replace."
         )
-    for name in set(names) - target.keys():
+    for name in sorted(set(names) - set(target)):
         raise InputError(f"The new rows have the column {name!r}, which the table lacks; use --if-exists replace.")
 
 

@@ -95,7 +95,7 @@ def _even_delimiter(source: Source) -> str:
     """Return what divides every one of a text's first lines into as many fields; empty for plain text."""
     with source.path.open(encoding="utf-8", errors="replace") as file:
         lines = [line for line in (file.readline(_LONGEST_LINE) for _ in range(100)) if line.strip()]
-    found = find_delimiter("".join(lines))
+    found = find_delimiter(source.path)
     counts = {line.count(found) for line in lines}
     return found if len(lines) > 1 and len(counts) == 1 and counts != {0} else ""
 

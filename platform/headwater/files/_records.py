@@ -34,7 +34,7 @@ class Record:
 
 def records_at(path: Path, delimiter: str) -> Iterator[Record]:
     """Yield the records of a file; empty lines are none, but count as lines."""
-    csv.field_size_limit(_LONGEST)
+    _allow_long_fields()
     taken: list[str] = []
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         # Python's reader takes one character.
@@ -50,6 +50,12 @@ def records_at(path: Path, delimiter: str) -> Iterator[Record]:
         except csv.Error:
             # One field is longer than any may be.
             yield Record(line, "".join(taken), ())
+
+
+def _allow_long_fields() -> None:
+    # The limit is the process's: it is raised and never lowered, since another thread may be reading by it.
+    if csv.field_size_limit() < _LONGEST:
+        csv.field_size_limit(_LONGEST)
 
 
 def broken_record(path: Path, delimiter: str, longest: int) -> tuple[int, str] | None:

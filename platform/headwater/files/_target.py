@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
+from headwater.files._plan import refuse_other_columns
 from headwater.project import load_project
-from headwater.write import ingested_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyiceberg.table import Table as IcebergTable
+
     from headwater.files._options import Options
     from headwater.profile import Profile
-    from headwater.stack import Stack
     from headwater.table import TableName
 
-__all__ = ["existing_types", "refuse_declared", "refuse_existing"]
+__all__ = ["cut_of", "existing_types", "refuse_declared", "refuse_existing", "refuse_misfit"]
 
 
 def refuse_declared(name: TableName, profile: Profile) -> None:
@@ -34,29 +35,59 @@ def refuse_declared(name: TableName, profile: Profile) -> None:
             )
 
 
-def refuse_existing(stack: Stack, name: TableName, options: Options) -> None:
+def refuse_existing(table: IcebergTable | None, name: TableName, options: Options) -> None:
     """Refuse a table that is there already when the caller did not say what to do with it.
 
     Raises:
         InputError: It is there.
-        WriteError: Its name is taken by something that was not ingested.
     """
-    table = ingested_table(stack, name)
     if table is None:
         return
     if options.if_exists == "fail":
         raise InputError(f"{name} exists; say --if-exists append or --if-exists replace, or choose another name.")
-    cut = [table.schema().find_field(one.source_id).name for one in table.spec().fields]
-    if options.partition_by and cut != [options.partition_by]:
-        now = f"partitioned by {cut[0]}" if cut else "not partitioned"
+    cut = cut_of(table)
+    if options.partition_by and cut != options.partition_by:
+        now = f"partitioned by {cut}" if cut else "not partitioned"
         raise InputError(f"{name} is {now}, which stays; leave --partition-by out, or drop the table first.")
 
 
-def existing_types(connection: Any, stack: Stack, name: TableName) -> Mapping[str, str] | None:
-    """Return DuckDB's types of a table's columns, or None when there is no table."""
-    table = ingested_table(stack, name)
-    if table is None:
-        return None
-    connection.register("there", table.schema().as_arrow().empty_table())
-    found = connection.sql("SELECT * FROM there LIMIT 0")
+def cut_of(table: IcebergTable | None) -> str:
+    """Return the column that cuts a table into partitions, or nothing."""
+    if table is None or not table.spec().fields:
+        return ""
+    return table.schema().find_field(table.spec().fields[0].source_id).name
+
+
+def refuse_misfit(connection: Any, table: IcebergTable, *, schema: Any, cut: str) -> None:
+    """Refuse rows that were made for another state of the table than this one.
+
+    Args:
+        connection: DuckDB.
+        table: The state that they are to be appended to.
+        schema: Their Arrow schema.
+        cut: The column that their files are cut by.
+
+    Raises:
+        InputError: Their columns, types or partitions are others.
+    """
+    there, made = existing_types(connection, table), _types(connection, schema)
+    refuse_other_columns(made, there)
+    for name, kind in made.items():
+        if there[name] != kind:
+            raise InputError(
+                f"Column {name!r} is {there[name].lower()} in the table, but {kind.lower()} in the new rows; another "
+                "load made it so meanwhile. Ingest them again."
+            )
+    if cut_of(table) != cut:
+        raise InputError(f"{'.'.join(table.name())} got other partitions meanwhile; ingest the files again.")
+
+
+def existing_types(connection: Any, table: IcebergTable) -> Mapping[str, str]:
+    """Return DuckDB's types of a table's columns."""
+    return _types(connection, table.schema().as_arrow())
+
+
+def _types(connection: Any, schema: Any) -> Mapping[str, str]:
+    connection.register("shape", schema.empty_table())
+    found = connection.sql("SELECT * FROM shape LIMIT 0")
     return {column: str(kind) for column, kind in zip(found.columns, found.types, strict=True)}

@@ -12,6 +12,7 @@ from headwater.files._types import quoted, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from headwater.files._find import Source
 
@@ -105,6 +106,7 @@ class ParquetFiles(Relation):
 
     def __init__(self, files: Sequence[Source], count: int, connection: Any) -> None:
         self._count = count
+        self._files = files
         paths = ", ".join(text(str(one.path)) for one in files)
         self._scan = f"read_parquet([{paths}], hive_partitioning=false)"
         self.fields = typed_fields(connection, self._scan, where=files[0].shown)
@@ -118,6 +120,25 @@ class ParquetFiles(Relation):
         """Return what the footers promise."""
         del written, rejected
         return self._count
+
+    def said(self, error: Exception) -> str:
+        """Return which file's pages are damaged, if one's are; DuckDB names the copy in the scratch folder at best."""
+        damaged = next((one for one in self._files if not _is_whole(one.path)), None)
+        if damaged is None:
+            return ""
+        why = str(error).splitlines()[0].rpartition(": ")[2]
+        return f"{damaged.shown} is damaged: its footer is whole, but its rows are not ({why}). Get it anew."
+
+
+def _is_whole(path: Path) -> bool:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        with pq.ParquetFile(path) as file:
+            return all(batch.num_rows for batch in file.iter_batches())
+    except (pa.ArrowException, OSError):
+        return False
 
 
 class Batches(Relation):

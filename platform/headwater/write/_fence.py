@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table.update import ValidatableTableRequirement
 
 from headwater.errors import PublishConflict, WriteError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headwater.storage import Storage
     from headwater.write._stage import Stage
 
-__all__ = ["NotFenced", "commit_fence", "discard", "fence_and_discard"]
+__all__ = ["NotFenced", "Unchanged", "commit_fence", "discard", "fence_and_discard"]
 
 _FENCE = "headwater.fenced."
 _KEPT = timedelta(days=1)
@@ -53,6 +53,30 @@ class NotFenced(ValidatableTableRequirement):
             raise WriteError(
                 f"{self.target} was not published: this run gave no sign of life and was taken for dead. Run it again.",
             )
+
+
+class Unchanged(ValidatableTableRequirement):
+    """The requirement of a commit that the table still is what was judged before.
+
+    PyIceberg would settle a lost race by itself, on a table that nobody judged; it gives up at a ValidationException.
+    """
+
+    type: Literal["assert-unchanged"] = "assert-unchanged"
+    state: tuple[int | None, int, int]
+
+    @staticmethod
+    def state_of(metadata: TableMetadata) -> tuple[int | None, int, int]:
+        """Return what a judgement is about: the rows, the columns and the partitions."""
+        return metadata.current_snapshot_id, metadata.current_schema_id, metadata.default_spec_id
+
+    def validate(self, base_metadata: TableMetadata | None) -> None:  # type: ignore[override]  # PyIceberg's own name
+        """Judge the table as it is under the catalog's lock.
+
+        Raises:
+            ValidationException: It is another one.
+        """
+        if base_metadata is None or self.state_of(base_metadata) != self.state:
+            raise ValidationException("the table changed meanwhile")
 
 
 def discard(catalog: Catalog, storage: Storage, stage: Stage, *, kept: frozenset[str]) -> None:

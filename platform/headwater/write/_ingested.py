@@ -24,7 +24,7 @@ from pyiceberg.exceptions import (
 
 from headwater import layout
 from headwater.errors import MetastoreError, PublishConflict, WriteError
-from headwater.write._fence import NotFenced, commit_fence
+from headwater.write._fence import NotFenced, Unchanged, commit_fence
 from headwater.write._iceberg import STAGE_MARK, TABLE_PROPERTIES, TRIES, iceberg_errors, live_files, loaded, wait_turn
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._publish import published_snapshot
@@ -51,6 +51,10 @@ _PROPERTIES = {
 }
 
 
+def _anything(table: IcebergTable | None) -> None:
+    del table
+
+
 def ingested_table(stack: Stack, name: TableName) -> IcebergTable | None:
     """Return an ingested table as it is now, or None when nothing has that name.
 
@@ -63,6 +67,11 @@ def ingested_table(stack: Stack, name: TableName) -> IcebergTable | None:
         except (NoSuchIcebergTableError, NoSuchPropertyException) as error:
             raise WriteError(
                 f"{name} is not an ingested table but something else of that name; choose another name."
+            ) from error
+        except FileNotFoundError as error:
+            raise WriteError(
+                f"{name} is in the metastore, but its metadata file is gone from the lake; remove it with "
+                f'`headwater sql "drop table {name}"`, and an ingest makes it anew.'
             ) from error
         except NoSuchTableError:
             return None
@@ -118,15 +127,23 @@ class FileLoad:
             self.stack.storage.delete(found.uri for found in self.stack.storage.objects(self.prefix))
             self.lease.release()
 
-    def shown_files(self) -> Iterable[str]:
-        """Yield what lies below the loads that the table shows now, originals and copies."""
-        shown = self._shown_loads()
+    def shown_files(self, table: IcebergTable) -> Iterable[str]:
+        """Yield what lies below the loads that a state of the table shows, originals and copies."""
+        with iceberg_errors(f"The files of {self.name} cannot be listed"):
+            shown = {_load_id(file.file_path) for file in live_files(table)}
         for found in self._below_loads():
             if _load_id(found) in shown:
                 yield found
 
     def publish(
-        self, schema: Any, files: Sequence[str], *, replace: bool, partition_by: str, summary: Mapping[str, str]
+        self,
+        schema: Any,
+        files: Sequence[str],
+        *,
+        replace: bool,
+        partition_by: str,
+        summary: Mapping[str, str],
+        judge: Callable[[IcebergTable | None], None] = _anything,
     ) -> int:
         """Show Parquet files that lie in the lake, by one change of the metastore; return the snapshot's id.
 
@@ -136,6 +153,8 @@ class FileLoad:
             replace: The rows that are there give way.
             partition_by: Column of a new table's partitions, or empty.
             summary: What the snapshot says about itself.
+            judge: Called before every attempt with the very state of the table that the commit is made on; raises to
+                refuse it.
 
         Raises:
             PublishConflict: Others kept changing the table.
@@ -150,6 +169,7 @@ class FileLoad:
             done = published_snapshot(table, self.token) if table else None
             if done is not None:
                 return done
+            judge(table)
             try:
                 with iceberg_errors(f"{self.name} was not published"):
                     if table is None:
@@ -186,7 +206,8 @@ class FileLoad:
         with table.transaction() as transaction:
             # The metastore's lock is held while requirements are judged, so a fence cannot come in between.
             requirement: Any = NotFenced(target=str(self.name), token=self.token)
-            transaction._stage((), (requirement,))  # noqa: SLF001 - there is no public way
+            unchanged: Any = Unchanged(state=Unchanged.state_of(table.metadata))
+            transaction._stage((), (requirement, unchanged))  # noqa: SLF001 - there is no public way
             if replace:
                 _reshape(transaction, table, _fresh(schema))
             _append(transaction, files, gone, summary)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import signal
+import threading
 import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headwater.errors import DefinitionError, InputError
+from headwater.files._duck import connected
 from headwater.files._options import Options, table_name
 
 BOM = b"\xef\xbb\xbf"
@@ -41,6 +45,7 @@ TEXTS = [
     ("half an object", "cut.ndjson", b'{"a":1}\n{"a":\n', "cut.ndjson, line 2: this is no valid JSON"),
     ("half an array", "cut.json", b'[{"a":1},\n{"a":2}', "cut.json, line 2: this is no valid JSON"),
     ("JSON of no objects", "list.json", b"[1, 2]", "list.json, line 1: 1 is no object"),
+    ("JSON of nothing", "none.json", b" [\n]\n", "none.json: the JSON holds no object, so there is no row to ingest"),
     ("a key twice", "keys.ndjson", b'{"b":1}\n{"a":1,"a":2}\n', "keys.ndjson, line 2: an object names one key twice"),
     ("gzip cut off", "cut.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-9], "cut.csv.gz is damaged or cut off"),
     ("gzip that is none", "no.csv.gz", b"a,b\n1,2\n", "no.csv.gz is named like gzip, but line 1"),
@@ -93,6 +98,61 @@ def test_a_cell_without_an_end_does_not_fill_the_memory(desk, before):
         file.write("\n3,4\n")
     with pytest.raises(InputError, match="giant.csv, line 3: the row is longer than 2 MB"):
         desk.read(str(path))
+
+
+def test_a_quote_that_never_closes_is_named_however_long_it_grows(desk):
+    """Megabytes behind an open quote do not make a table of one column of what has two."""
+    rows = "".join(f"{at},word {at}\n" for at in range(5000))
+    after = "".join(f"{at},word {at}\n" for at in range(300_000))
+    with pytest.raises(InputError, match=r"open\.csv, line 5002: .*quote .*never closes"):
+        desk.read(desk.file("open.csv", f'a,b\n{rows}1,"never\n{after}'))
+    with pytest.raises(InputError, match=r"early\.csv, line 2: .*quote .*never closes"):
+        desk.read(desk.file("early.csv", f'a,b\n1,"never\n{after}'))
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "typed"),
+    [("one.csv", "a;b", "';'"), ("one.tsv", "a,b", "','"), ("one.csv", "a\tb", r"\$'\\t'")],
+)
+def test_a_header_of_several_names_is_never_one(desk, name, header, typed):
+    """Rows that nothing divides do not turn the header's names into one; the caller may say that they are one."""
+    path = desk.file(name, f"{header}\n1\n2\n")
+    with pytest.raises(InputError, match=rf"{name}, line 1: .* say --delimiter {typed}, or"):
+        desk.read(path)
+
+    assert desk.read(path, delimiter="|").types == {"a_b": "long"}
+    assert desk.read(desk.file("quoted.csv", '"a;b"\n1\n')).types == {"a_b": "long"}
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["named", "in a folder"])
+def test_what_is_no_regular_file_is_refused_unopened(desk, folder):
+    """A pipe would be waited for without an end."""
+    desk.file("in/a.csv", "a,b\n1,2\n")
+    os.mkfifo(desk.folder / "in" / "pipe.csv")
+    with pytest.raises(InputError, match=r"pipe\.csv is no file but a pipe"):
+        desk.read(str(desk.folder / "in" if folder else desk.folder / "in" / "pipe.csv"))
+
+
+def test_an_interrupt_while_rows_are_worked_on_is_an_interrupt(desk):
+    """DuckDB makes another error of Ctrl-C; commands end with it as they end anywhere else."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts tests may have it ignored
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        with pytest.raises(KeyboardInterrupt), connected(desk.folder) as connection:
+            connection.execute(f"SELECT {timer.start() or 1}, sum(sqrt(range)) FROM range(3000000000)")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_parquet_that_is_damaged_inside_is_named(desk):
+    """Its footer is whole, its pages are not."""
+    whole = io.BytesIO()
+    pq.write_table(pa.table({"a": list(range(100_000))}), whole)
+    data = bytearray(whole.getvalue())
+    data[5000:5200] = bytes(255 - one for one in data[5000:5200])
+    good = desk.file("good.parquet", whole.getvalue())
+    with pytest.raises(InputError, match=r"bad\.parquet is damaged: .*Get it anew\."):
+        desk.read(good, desk.file("bad.parquet", bytes(data)))
 
 
 def test_a_damaged_parquet_footer_is_refused(desk):

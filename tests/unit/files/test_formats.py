@@ -67,6 +67,21 @@ def test_delimiters_and_line_ends(desk, name, data):
     assert desk.read(desk.file(name, data)).rows == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
 
 
+@pytest.mark.parametrize("cell", [140_000, 1_500_000])
+def test_a_long_quoted_cell_hides_no_delimiter(desk, cell):
+    """A cell beyond the limit of Python's reader is a cell like any other, wherever it stands."""
+    long = ("x, y|z\n" * cell)[:cell]
+    found = desk.read(desk.file("t.csv", f'a;b;c\n1;"{long}";u\n2;y;v\n'))
+
+    assert list(found.types) == ["a", "b", "c"]
+    assert [(row["a"], len(row["b"]), row["c"]) for row in found.rows] == [(1, cell, "u"), (2, 1, "v")]
+
+
+def test_values_with_another_delimiter_do_not_decide(desk):
+    """Decimal commas in a file of semicolons."""
+    assert desk.read(desk.file("t.csv", "a;b;c\n1,5;2;3\n")).rows == [{"a": "1,5", "b": 2, "c": 3}]
+
+
 def test_a_delimiter_of_two_letters_without_a_header(desk):
     """Names come from the caller."""
     path = desk.file("t.csv", "1||x\n2||y\n")
