@@ -68,6 +68,13 @@ def test_a_change_reaches_what_is_downstream_of_it_only(change, expected):
     assert outdated(TABLES, KEYS, {**FRESH, **change}, MARKS) == expected
 
 
+def test_what_was_disturbed_is_written_again():
+    """A partition that was changed by hand, and what reads it; its upstream and the other partition stay."""
+    found = outdated(TABLES, KEYS, FRESH, MARKS, {("partitioned.rows", "2020"): "changed by hand"})
+
+    assert found == {"partitioned.rows": ("2020",), "curated.rows": ("",)}
+
+
 def test_a_table_that_failed_is_written_again():
     """Its upstreams are fresh and stay untouched."""
     written = {place: one for place, one in FRESH.items() if place[0] != "curated.rows"}

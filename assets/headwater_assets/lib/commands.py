@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-from headwater.arrivals import arrivals, fingerprint
+from headwater.arrivals import WHOLE, arrivals, fingerprint
 from headwater.box.serving import require_running
 from headwater.errors import ComponentError, ConfigError, WriteError
 from headwater.profile import Profile
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from headwater.table import Table
 
+    from headwater_assets.lib.outdated import Writing
     from headwater_assets.lib.plan import Batch
     from headwater_assets.lib.webserver import Event, RunState
 
@@ -40,7 +41,7 @@ _PATIENCE_SECONDS = 60.0
 @click.option("--partition", metavar="KEY", help="One partition, e.g. 2019.")
 @click.option("--partitions", "span", metavar="FIRST..LAST", help="Partitions from one to another, e.g. 2019..2021.")
 @click.option("--all-partitions", is_flag=True, help="Every partition that has files.")
-@click.option("--stale", is_flag=True, help="Of these, only what has new files or newer upstream rows.")
+@click.option("--stale", is_flag=True, help="Of these, what has newer files or upstreams, or was changed by hand.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Return when the tables are written.")
 def materialize(
     selection: tuple[str, ...],
@@ -83,7 +84,29 @@ def _outdated(
         for table in tables
         for key, files in arrivals(table, profile.project).items()
     }
-    return outdated(tables, keys, written, marks)
+    reasons = _disturbed(tables, keys, written, profile)
+    for reason in dict.fromkeys(reasons.values()):
+        click.echo(f"{reason}.")
+    return outdated(tables, keys, written, marks, reasons)
+
+
+def _disturbed(
+    tables: Sequence[Table],
+    keys: Mapping[str, Sequence[str]],
+    written: Mapping[tuple[str, str], Writing],
+    profile: Profile,
+) -> dict[tuple[str, str], str]:
+    """Return why tables and partitions do not hold any more what Dagster says was written."""
+    from headwater.stack import Stack  # noqa: PLC0415 - only --stale asks the lake
+    from headwater.write import disturbed  # noqa: PLC0415
+
+    stack = Stack.build(profile)
+    found: dict[tuple[str, str], str] = {}
+    for table in tables:
+        wanted = keys.get(table.name, ()) if table.partitioning else (WHOLE,)
+        snapshots = {key: written[table.name, key].snapshot for key in wanted if (table.name, key) in written}
+        found |= {(table.name, key): reason for key, reason in disturbed(table, stack, snapshots).items()}
+    return found
 
 
 class _Wanted:

@@ -10,6 +10,7 @@ from headwater.arrivals import ARRIVALS, WHOLE, arrivals, fingerprint
 from headwater.errors import CheckFailed, HeadwaterError
 from headwater.profile import Profile
 
+from headwater_assets.lib.outdated import SNAPSHOT
 from headwater_assets.lib.specs import asset_key, check_name
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _metadata(published: Published) -> dict[str, Any]:
         "trino": MetadataValue.url(f"https://{Profile.load().address('trino-tls')}/ui/"),
     }
     if published.snapshot_id is not None:
-        metadata["snapshot_id"] = str(published.snapshot_id)  # too large for the page's numbers
+        metadata[SNAPSHOT] = str(published.snapshot_id)  # too large for the page's numbers
     return metadata | {f"seconds/{phase}": float(seconds) for phase, seconds in published.seconds.items()}
 
 

@@ -10,7 +10,7 @@ import requests
 from headwater.arrivals import ARRIVALS
 from headwater.errors import ComponentError
 
-from headwater_assets.lib.outdated import Writing
+from headwater_assets.lib.outdated import SNAPSHOT, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ _EVENTS = """query Events($run: ID!, $after: String) {
 
 _WRITINGS = """query Writings($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { __typename ... on AssetNode {
   assetMaterializations(limit: 1000) { timestamp partition
-    metadataEntries { label ... on JsonMetadataEntry { jsonString } } } } } }"""
+    metadataEntries { label ... on JsonMetadataEntry { jsonString } ... on TextMetadataEntry { text } } } } } }"""
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,10 @@ class Webserver:
         found: dict[str, Writing] = {}
         for event in node.get("assetMaterializations", []):  # newest first
             key = event["partition"] or ""
-            marks = {entry["label"]: entry.get("jsonString") for entry in event["metadataEntries"]}.get(ARRIVALS)
-            mark = json.loads(marks).get(key, "") if marks else ""
-            found.setdefault(key, Writing(float(event["timestamp"]) / 1000, mark))
+            said = {entry["label"]: entry.get("jsonString") or entry.get("text") for entry in event["metadataEntries"]}
+            mark = json.loads(said[ARRIVALS]).get(key, "") if said.get(ARRIVALS) else ""
+            snapshot = int(said[SNAPSHOT]) if said.get(SNAPSHOT) else None
+            found.setdefault(key, Writing(float(event["timestamp"]) / 1000, mark, snapshot))
         return found
 
     def _run_id(self, answer: dict[str, Any], what: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headwater.table import Table, TableName
     from headwater.write._ingested import FileLoad
 
-__all__ = ["Published", "begin_file_load", "ingested_table", "load_raw", "write"]
+__all__ = ["Published", "begin_file_load", "disturbed", "ingested_table", "load_raw", "write"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +117,22 @@ def load_raw(
     from headwater.write._raw import Arrival  # noqa: PLC0415
 
     return Arrival.begin(table, stack, run=run, partitions=partitions, log=log).finish()
+
+
+def disturbed(table: Table, stack: Stack, published: Mapping[str, int | None]) -> dict[str, str]:
+    """Return why partitions do not hold any more what was published, by partition key; only those that do not.
+
+    Args:
+        table: Any table of a project.
+        stack: Where it is kept.
+        published: By partition key ("" without partitions), the snapshot of its last publish; None in the raw zone.
+
+    Raises:
+        MetastoreError: The metastore failed.
+    """
+    from headwater.write._standing import disturbed as found  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return found(table, stack, published)
 
 
 def begin_file_load(name: TableName, stack: Stack, *, run: str, log: Callable[[str], None] = _silent) -> FileLoad:

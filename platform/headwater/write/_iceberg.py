@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 
     from headwater.table import TableName
 
-__all__ = ["STAGE_MARK", "TABLE_PROPERTIES", "TRIES", "iceberg_errors", "live_files", "load", "loaded", "wait_turn"]
+__all__ = [
+    "RUN_MARK",
+    "STAGE_MARK",
+    "TABLE_PROPERTIES",
+    "TRIES",
+    "iceberg_errors",
+    "live_files",
+    "load",
+    "loaded",
+    "wait_turn",
+]
 
+# In a snapshot's summary: who published it; no snapshot of anybody else has it.
+RUN_MARK = "headwater.run"
 # In a snapshot's summary: the token of the stage whose files it took.
 STAGE_MARK = "headwater.stage"
 # Of every table that is read.
