@@ -139,6 +139,14 @@ def test_everything_is_one_run_that_is_shown(dagster):
     assert "raw.things                         1,234,567 rows, 2 rejected, in 2.5 s" in done.output
 
 
+def test_what_a_load_warns_of_is_shown_once(dagster):
+    """Every partition's materialization of a run carries it."""
+    labels = [{"label": "warnings", "text": "raw.things 2019 lost 3 lines."}]
+    dagster.events = [*GOOD[:2], {**WRITTEN, "metadataEntries": labels}, {**WRITTEN, "metadataEntries": labels}]
+
+    assert run("--all").output.count("warning: raw.things 2019 lost 3 lines.") == 1
+
+
 def test_a_failed_run_is_its_sentence(dagster):
     """The command fails with what the table's failure said."""
     dagster.events, dagster.status = BAD, "FAILURE"

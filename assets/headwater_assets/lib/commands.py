@@ -13,7 +13,7 @@ from headwater.errors import ComponentError, ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
 
-from headwater_assets.lib.outdated import outdated
+from headwater_assets.lib.outdated import outdated, without_files
 from headwater_assets.lib.plan import batches, every_key, keys_between, keys_with_files, select
 from headwater_assets.lib.webserver import Webserver
 
@@ -79,14 +79,11 @@ def _outdated(
     dagster: Webserver, tables: Sequence[Table], keys: Mapping[str, Sequence[str]], profile: Profile
 ) -> dict[str, tuple[str, ...]]:
     written = {(table.name, key): one for table in tables for key, one in dagster.writings(table.name).items()}
-    marks = {
-        (table.name, key): fingerprint(files)
-        for table in tables
-        for key, files in arrivals(table, profile.project).items()
-    }
+    here = {table.name: arrivals(table, profile.project) for table in tables}
+    marks = {(name, key): fingerprint(files) for name, found in here.items() for key, files in found.items()}
     reasons = _disturbed(tables, keys, written, profile)
-    for reason in dict.fromkeys(reasons.values()):
-        click.echo(f"{reason}.")
+    for line in (*dict.fromkeys(f"{reason}." for reason in reasons.values()), *without_files(tables, here, written)):
+        click.echo(line)
     return outdated(tables, keys, written, marks, reasons)
 
 
@@ -193,6 +190,7 @@ class _Progress:
         self._told = time.monotonic()
         self._began: dict[str, float] = {}
         self._numbers: dict[str, Event] = {}
+        self._warned: set[str] = set()
 
     def tell(self, event: Event) -> str:
         table = event.step.replace("__", ".", 1)
@@ -200,6 +198,9 @@ class _Progress:
             self.failures.append(event.error or event.message)
         if event.kind == "MaterializationEvent":
             self._numbers[event.asset] = event
+            if event.warnings and event.warnings not in self._warned:  # every partition of a run has the same
+                self._warned.add(event.warnings)
+                return f"warning: {event.warnings}"
         elif event.kind == "ExecutionStepStartEvent":
             self._began[table] = event.seconds
             self._step, self._under_way, self._told = self._step + 1, table, time.monotonic()

@@ -10,7 +10,7 @@ from headwater.arrivals import ARRIVALS, WHOLE, arrivals, fingerprint
 from headwater.errors import CheckFailed, HeadwaterError
 from headwater.profile import Profile
 
-from headwater_assets.lib.outdated import SNAPSHOT
+from headwater_assets.lib.outdated import SNAPSHOT, WARNINGS
 from headwater_assets.lib.specs import asset_key, check_name
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ def _metadata(published: Published) -> dict[str, Any]:
     }
     if published.snapshot_id is not None:
         metadata[SNAPSHOT] = str(published.snapshot_id)  # too large for the page's numbers
+    if published.warnings:
+        metadata[WARNINGS] = " ".join(published.warnings)
     return metadata | {f"seconds/{phase}": float(seconds) for phase, seconds in published.seconds.items()}
 
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from headwater.table import Table
 
-__all__ = ["SNAPSHOT", "Writing", "outdated"]
+__all__ = ["SNAPSHOT", "WARNINGS", "Writing", "outdated", "without_files"]
 
 # Metadata of a materialization: the Iceberg snapshot that holds the rows.
 SNAPSHOT = "snapshot_id"
+# Metadata of a materialization: what somebody should look at.
+WARNINGS = "warnings"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,28 @@ def outdated(
         if behind:
             state.found[table.name] = behind
     return state.found
+
+
+def without_files(
+    tables: Sequence[Table], here: Mapping[str, Collection[str]], written: Collection[tuple[str, str]]
+) -> list[str]:
+    """Return one line for every raw table with partitions that were loaded and have no files any more.
+
+    Args:
+        tables: The tables to look at.
+        here: The partition keys that have files, by table.
+        written: Table and key of what was ever written.
+    """
+    lines = []
+    for table in tables:
+        keys = sorted(key for name, key in written if name == table.name and key and key not in here[table.name])
+        if table.files and keys:
+            which, have, their = ("s", "have", "their") if len(keys) > 1 else ("", "has", "its")
+            where = table.files.folder
+            lines.append(
+                f"Partition{which} {', '.join(keys)} of {table} {have} no files in {where} any more; {their} rows stay."
+            )
+    return lines
 
 
 @dataclass(frozen=True)

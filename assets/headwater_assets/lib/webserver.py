@@ -10,7 +10,7 @@ import requests
 from headwater.arrivals import ARRIVALS
 from headwater.errors import ComponentError
 
-from headwater_assets.lib.outdated import SNAPSHOT, Writing
+from headwater_assets.lib.outdated import SNAPSHOT, WARNINGS, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +50,8 @@ _EVENTS = """query Events($run: ID!, $after: String) {
       ... on ErrorEvent { error { message errorChain { error { message } } } }
       ... on ExecutionStepFailureEvent { failureMetadata { description } }
       ... on MaterializationEvent { assetKey { path } partition
-        metadataEntries { label ... on IntMetadataEntry { intRepr } ... on FloatMetadataEntry { floatValue } } }
+        metadataEntries { label ... on IntMetadataEntry { intRepr } ... on FloatMetadataEntry { floatValue }
+          ... on TextMetadataEntry { text } } }
   } } } }"""
 
 _WRITINGS = """query Writings($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { __typename ... on AssetNode {
@@ -70,6 +71,7 @@ class Event:
         error: The innermost error's sentence.
         metadata: Whole and decimal numbers recorded with a materialization, by label.
         seconds: When it happened, since the epoch.
+        warnings: What somebody should look at, recorded with a materialization.
     """
 
     kind: str
@@ -79,6 +81,7 @@ class Event:
     error: str
     metadata: Mapping[str, float]
     seconds: float
+    warnings: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,11 +227,13 @@ class Webserver:
 
 
 def _event(raw: dict[str, Any]) -> Event:
-    metadata = {}
+    metadata, warnings = {}, ""
     for entry in raw.get("metadataEntries") or []:
         number = entry.get("intRepr") or entry.get("floatValue")
         if number is not None:
             metadata[entry["label"]] = float(number)
+        elif entry["label"] == WARNINGS:
+            warnings = entry.get("text") or ""
     return Event(
         kind=raw["__typename"],
         message=raw.get("message") or "",
@@ -237,6 +242,7 @@ def _event(raw: dict[str, Any]) -> Event:
         error=_innermost(raw),
         metadata=metadata,
         seconds=float(raw.get("timestamp") or 0) / 1000,
+        warnings=warnings,
     )
 
 

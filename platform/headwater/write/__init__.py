@@ -39,6 +39,7 @@ class Published:
         checks: Every check's result, of those that only report too.
         seconds: Time by phase.
         changed: False when the files in the raw zone were already there.
+        warnings: Sentences on what somebody should look at although it was published.
     """
 
     table: str
@@ -51,6 +52,7 @@ class Published:
     checks: tuple[CheckResult, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     changed: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 def _silent(message: str) -> None:
@@ -101,6 +103,8 @@ def load_raw(
 ) -> Published:
     """Store a raw table's files byte for byte and show them in place of those that it showed.
 
+    A file that was loaded and is gone from the folder takes its rows with it, which is a warning of the load.
+
     Args:
         table: A table of the raw zone.
         stack: What to keep it with.
@@ -110,7 +114,8 @@ def load_raw(
 
     Raises:
         InputError: Something in the folder has the name of a file and is none.
-        WriteError: There are no files of a partition, or one has another number of fields than declared.
+        WriteError: There are no files of a partition, one has another number of fields than declared, or one is
+            empty that had lines before.
         MetastoreError: The metastore failed.
         StorageError: The object store failed.
     """
