@@ -15,6 +15,7 @@ from headwater.box.supervisor import Supervisor
 from headwater.credentials import ensure_credentials
 from headwater.errors import ConfigError, HeadwaterError
 from headwater.profile import Profile
+from headwater_assets.lib import commands
 from headwater_assets.lib.commands import _Progress, materialize
 from headwater_assets.lib.webserver import _event
 
@@ -137,6 +138,15 @@ def test_everything_is_one_run_that_is_shown(dagster):
     ]
     assert "raw.things                         begins" in done.output
     assert "raw.things                         1,234,567 rows, 2 rejected, in 2.5 s" in done.output
+
+
+def test_stale_takes_every_partition_that_has_files(dagster, monkeypatch):
+    """Which are behind is the command's to find out, so no key has to be given."""
+    asked = []
+    monkeypatch.setattr(commands, "_outdated", lambda _, tables, keys, profile: asked.append(keys) or {})
+
+    assert "nothing was written" in run("raw.things", "--stale").output
+    assert asked == [{"raw.things": ("2019", "2020")}]
 
 
 def test_what_a_load_warns_of_is_shown_once(dagster):

@@ -62,7 +62,7 @@ def materialize(
     require_running(profile)
     tables = select(load_project(profile), selection or ("*",))
     today = datetime.now(UTC).date()
-    wanted = _Wanted(partition or span or "", every=everything or all_partitions, profile=profile, today=today)
+    wanted = _Wanted(partition or span or "", every=everything or all_partitions or stale, profile=profile, today=today)
     keys: Mapping[str, Sequence[str]] = {table.name: wanted.keys(table) for table in tables}
     _require(tables, batches(tables, keys, today))
     dagster = Webserver(f"http://{profile.address('dagster')}")

@@ -129,8 +129,8 @@ class Arrival:
                 continue
             if shown.get(path.name):
                 raise WriteError(
-                    f"{self.table} was not loaded: {path} is empty, but had {shown[path.name]} lines when it was loaded "
-                    "before. Give it its lines back, or remove it to do without them."
+                    f"{self.table} was not loaded: {path} is empty, but had {shown[path.name]} lines at its last load. "
+                    "Give it its lines back, or remove it to do without them."
                 )
             self.log(f"{self.table}: {path.name} is empty")
         gone = sorted(shown.keys() - {path.name for path in paths})
