@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,7 @@ def _alone(home: Path, say: Callable[[str, str], None]) -> Iterator[None]:
     """Wait for another `up` of the same box, telling so."""
     lock, holder = FileLock(home / "up.lock"), home / "up.pid"
     try:
+        tempfile.TemporaryFile(dir=home).close()  # the lock would be tried for ever where no file can be made
         try:
             lock.acquire(timeout=0)
         except Timeout:
