@@ -226,6 +226,26 @@ def test_a_long_step_shows_that_it_goes_on(monkeypatch):
     assert progress.still() == ""
 
 
+def test_a_box_that_is_stopped_meanwhile_is_said_soon(dagster, monkeypatch):
+    """`headwater down` cuts runs off; a minute of silence and a connection's error would not tell that."""
+    box = Supervisor(Box(Profile.load()))
+    answer = dagster.answer
+
+    def stop(body):
+        dagster.silences = 1
+        if "launchRun" not in body["query"]:
+            box.shutdown()
+        return answer(body)
+
+    monkeypatch.setattr(dagster, "answer", stop)
+    began = time.monotonic()
+
+    said = str(run("raw.things", "--partition", "2019").exception)
+
+    assert said.startswith("The box was stopped; run r1 was cut off. Start it with `headwater up`")
+    assert time.monotonic() - began < 30
+
+
 def test_a_dagster_that_is_started_anew_is_waited_for(dagster):
     """PostgreSQL killed under it, for example: the run goes on meanwhile, so the command does, too."""
     dagster.silences = 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 from headwater.arrivals import WHOLE, arrivals, fingerprint
-from headwater.box.serving import require_running
+from headwater.box.serving import require_running, was_stopped
 from headwater.errors import ComponentError, ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
@@ -70,7 +70,7 @@ def materialize(
         keys = _outdated(dagster, tables, keys, profile)
         tables = tuple(table for table in tables if table.name in keys)
     runs = batches(tables, keys, today)
-    _write(dagster, runs, wait=wait)
+    _write(dagster, runs, profile, wait=wait)
     if not runs:
         click.echo("Every table is up to date; nothing was written.")
 
@@ -136,7 +136,7 @@ def _require(tables: Sequence[Table], runs: Sequence[Batch]) -> None:
     raise ConfigError(f"There is nothing to write: no partition has files.{where}")
 
 
-def _write(dagster: Webserver, runs: Sequence[Batch], *, wait: bool) -> None:
+def _write(dagster: Webserver, runs: Sequence[Batch], profile: Profile, *, wait: bool) -> None:
     if not wait and len(runs) > 1:
         raise ConfigError(f"This takes {len(runs)} runs, one after the other; leave out --no-wait.")
     began = time.monotonic()
@@ -145,13 +145,13 @@ def _write(dagster: Webserver, runs: Sequence[Batch], *, wait: bool) -> None:
         run_id = dagster.launch(run.assets, run.tags)
         click.echo(f"{_clock(began)} run {run_id}: {len(run.tables)} tables{span}")
         if wait:
-            _follow(dagster, run_id, began, len(run.tables))
+            _follow(dagster, profile, run_id, began, len(run.tables))
 
 
-def _follow(dagster: Webserver, run_id: str, began: float, steps: int) -> None:
+def _follow(dagster: Webserver, profile: Profile, run_id: str, began: float, steps: int) -> None:
     cursor, progress = "", _Progress(steps)
     while True:
-        state = _patiently(dagster, run_id, cursor)
+        state = _patiently(dagster, profile, run_id, cursor)
         cursor = state.cursor
         for line in filter(None, map(progress.tell, state.events)):
             click.echo(f"{_clock(began)} {line}")
@@ -161,20 +161,29 @@ def _follow(dagster: Webserver, run_id: str, began: float, steps: int) -> None:
             break
         time.sleep(_LOOK_SECONDS)
     if state.status != "SUCCESS":
+        _refuse_stopped(profile, run_id)
         said = " ".join(dict.fromkeys(progress.failures)) or f"Its end was {state.status.lower()}."
         raise WriteError(f"Run {run_id} did not write everything. {said}")
 
 
-def _patiently(dagster: Webserver, run_id: str, cursor: str) -> RunState:
+def _patiently(dagster: Webserver, profile: Profile, run_id: str, cursor: str) -> RunState:
     """Ask how a run goes; while a part of Dagster is started anew, the run goes on without an answer."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return dagster.follow(run_id, cursor)
         except ComponentError:
+            _refuse_stopped(profile, run_id)
             if time.monotonic() > until:
                 raise
             time.sleep(1)
+
+
+def _refuse_stopped(profile: Profile, run_id: str) -> None:
+    if was_stopped(profile, "dagster"):
+        raise WriteError(
+            f"The box was stopped; run {run_id} was cut off. Start it with `headwater up` and run this again."
+        )
 
 
 class _Progress:
