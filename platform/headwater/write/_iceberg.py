@@ -12,6 +12,7 @@ from thrift.Thrift import TException
 
 from headwater import ddl
 from headwater.errors import MetastoreError
+from headwater.full_disk import full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,8 @@ def iceberg_errors(failure: str) -> Iterator[None]:
         raise
     except (*_KNOWN, TException, OSError) as error:
         said = getattr(error, "message", None) or str(error) or type(error).__name__
-        raise MetastoreError(f"{failure}: {said}. See that the metastore and the object store run.") from error
+        why = full_disk(said) or f"{said}. See that the metastore and the object store run."
+        raise MetastoreError(f"{failure}: {why}") from error
 
 
 def wait_turn(attempt: int) -> None:
