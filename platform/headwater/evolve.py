@@ -100,7 +100,8 @@ def plan_evolution(
         if name not in table.column_names:
             raise EvolutionError(
                 f"Table {table} has a column {name!r} ({_text(field)}) that its definition lacks, and columns "
-                "are not dropped: declare it again, or give the new shape a new table name.",
+                "are not dropped: declare it again, drop it by hand "
+                f"(`alter table {table} drop column {name}`), or give the new shape a new table name.",
             )
     added = tuple(column for column in table.columns if column.name not in fields)
     for column in added:

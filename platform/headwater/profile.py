@@ -126,6 +126,8 @@ class Profile:
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
         home = Path(settings["HEADWATER_HOME"] or project / ".headwater")
         cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given))
+        _check_folder("HEADWATER_HOME", home.expanduser().absolute())
+        _check_folder("HEADWATER_CACHE", cache.expanduser().absolute())
         return cls(
             name=settings["HEADWATER_PROFILE"],
             project=project,
@@ -192,6 +194,14 @@ def _check(settings: Mapping[str, str]) -> None:
     for entry in SETTINGS:
         if entry.name.endswith(("_HEAP", "_MEMORY")) and not _MEMORY.match(settings[entry.name]):
             raise ConfigError(f"{entry.name} is {settings[entry.name]!r}; give a size such as 800m or 2g.")
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    """Refuse what is no folder and cannot become one."""
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        kind = "a link to nothing" if there.is_symlink() and not there.exists() else "a file"
+        raise ConfigError(f"{name} is {folder}, but {there} is {kind}; give a folder.")
 
 
 def _find_project(start: Path) -> Path:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headwater.errors import StorageError
+from headwater.full_disk import full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -231,4 +232,5 @@ def _mapped(failure: str) -> Iterator[None]:
     try:
         yield
     except (Boto3Error, BotoCoreError, ClientError) as error:
-        raise StorageError(f"{failure}: {error}. See that the object store runs and lets this login in.") from error
+        why = full_disk(str(error)) or f"{error}. See that the object store runs and lets this login in."
+        raise StorageError(f"{failure}: {why}") from error

@@ -103,6 +103,23 @@ def test_a_second_run_writes_nothing(loans):
     assert _rows(box, 'select count(*) as n from curated."loan_state$snapshots"') == before
 
 
+def test_stale_finds_what_was_dropped_and_changed_by_hand(loans):
+    """A dropped table and a deleted row are told, one line each, and come back; a compaction is no change."""
+    box, _, _ = loans
+    before = {table: _count(box, table) for table in TABLES}
+    headwater(box, "sql", "alter table curated.loan_vintage execute optimize")
+    headwater(box, "sql", "drop table partitioned.loan_origination")
+    headwater(box, "sql", "delete from curated.loan_state where state = (select min(state) from curated.loan_state)")
+
+    done = headwater(box, "materialize", "--all", "--stale", timeout=900)
+
+    assert "partitioned.loan_origination is gone from the lake.\n" in done.stdout
+    assert "curated.loan_state was changed by hand after run " in done.stdout
+    assert done.stdout.count("by hand") == 1
+    assert {table: _count(box, table) for table in TABLES} == before
+    assert "nothing was written" in headwater(box, "materialize", "--all", "--stale").stdout
+
+
 def test_dagster_shows_every_table_materialised_with_its_columns(loans):
     """Key, description, owners, columns and row count are in the asset's page."""
     box, _, _ = loans

@@ -96,16 +96,36 @@ def test_the_load_before_is_kept_for_running_readers_and_older_ones_go(lake):
 
 
 def test_a_partition_holds_the_files_that_are_there_now(lake):
-    """Several files make one partition; one that disappears is gone after the next load; other years stay."""
+    """Several files make one partition; one that disappears is gone after the next load, which says so."""
     raw = lake.raw(("word", "n", "more"))
     lake.drop_file("rows_2019.txt", "a|1|x\n")
     lake.drop_file("rows-more_2019.txt", "b|2|x\n")
     lake.drop_file("rows_2020.txt", "c|3|x\n")
     lake.load(raw, "2019", "2020")
     (lake.stack.profile.project / raw.files.folder / "rows-more_2019.txt").unlink()
-    lake.load(raw, "2019")
+    (warning,) = lake.load(raw, "2019").warnings
+    assert f"{raw} 2019 lost 1 lines" in warning
+    assert "rows-more_2019.txt" in warning
+    assert lake.load(raw, "2019", "2020").warnings == ()
 
     assert lake.rows(raw) == [("a", "1", "x", 2019), ("c", "3", "x", 2020)]
+
+
+def test_a_file_that_became_empty_is_refused(lake):
+    """A copy that broke off leaves it so; one that always was empty is loaded, and a removed one is a warning."""
+    raw = lake.raw(("word", "n", "more"))
+    lake.drop_file("rows_2019.txt", "a|1|x\nb|2|x\n")
+    lake.drop_file("rows-none_2019.txt", "")
+    lake.load(raw, "2019")
+    lake.drop_file("rows_2019.txt", "")
+    with pytest.raises(WriteError, match=r"rows_2019\.txt is empty, but had 2 lines"):
+        lake.load(raw, "2019")
+    assert lake.rows(raw) == [("a", "1", "x", 2019), ("b", "2", "x", 2019)]
+
+    (lake.stack.profile.project / raw.files.folder / "rows_2019.txt").unlink()
+
+    assert "rows_2019.txt" in lake.load(raw, "2019").warnings[0]
+    assert lake.rows(raw) == []
 
 
 def test_a_load_without_files_or_with_other_fields_writes_nothing(lake):

@@ -95,7 +95,9 @@ def test_any_other_change_of_type_is_refused(before: str, after: str) -> None:
 
 def test_a_column_is_neither_dropped_nor_made_required() -> None:
     """What is there stays readable, and what may hold nulls stays so."""
-    with pytest.raises(EvolutionError, match=r"has a column 'count' \(int\) that its definition lacks"):
+    with pytest.raises(
+        EvolutionError, match=r"has a column 'count' \(int\) that its definition lacks.* drop column count"
+    ):
         _plan(_table(ID, COUNT), _table(ID))
     with pytest.raises(EvolutionError, match="declare a NotNull check instead"):
         _plan(_table(COUNT), _table(Column("count", "int", "How many.", required=True)))

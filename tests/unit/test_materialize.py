@@ -15,6 +15,7 @@ from headwater.box.supervisor import Supervisor
 from headwater.credentials import ensure_credentials
 from headwater.errors import ConfigError, HeadwaterError
 from headwater.profile import Profile
+from headwater_assets.lib import commands
 from headwater_assets.lib.commands import _Progress, materialize
 from headwater_assets.lib.webserver import _event
 
@@ -139,6 +140,23 @@ def test_everything_is_one_run_that_is_shown(dagster):
     assert "raw.things                         1,234,567 rows, 2 rejected, in 2.5 s" in done.output
 
 
+def test_stale_takes_every_partition_that_has_files(dagster, monkeypatch):
+    """Which are behind is the command's to find out, so no key has to be given."""
+    asked = []
+    monkeypatch.setattr(commands, "_outdated", lambda _, tables, keys, profile: asked.append(keys) or {})
+
+    assert "nothing was written" in run("raw.things", "--stale").output
+    assert asked == [{"raw.things": ("2019", "2020")}]
+
+
+def test_what_a_load_warns_of_is_shown_once(dagster):
+    """Every partition's materialization of a run carries it."""
+    labels = [{"label": "warnings", "text": "raw.things 2019 lost 3 lines."}]
+    dagster.events = [*GOOD[:2], {**WRITTEN, "metadataEntries": labels}, {**WRITTEN, "metadataEntries": labels}]
+
+    assert run("--all").output.count("warning: raw.things 2019 lost 3 lines.") == 1
+
+
 def test_a_failed_run_is_its_sentence(dagster):
     """The command fails with what the table's failure said."""
     dagster.events, dagster.status = BAD, "FAILURE"
@@ -206,6 +224,26 @@ def test_a_long_step_shows_that_it_goes_on(monkeypatch):
         progress.tell(_event(one))
     now[0] += 25
     assert progress.still() == ""
+
+
+def test_a_box_that_is_stopped_meanwhile_is_said_soon(dagster, monkeypatch):
+    """`headwater down` cuts runs off; a minute of silence and a connection's error would not tell that."""
+    box = Supervisor(Box(Profile.load()))
+    answer = dagster.answer
+
+    def stop(body):
+        dagster.silences = 1
+        if "launchRun" not in body["query"]:
+            box.shutdown()
+        return answer(body)
+
+    monkeypatch.setattr(dagster, "answer", stop)
+    began = time.monotonic()
+
+    said = str(run("raw.things", "--partition", "2019").exception)
+
+    assert said.startswith("The box was stopped; run r1 was cut off. Start it with `headwater up`")
+    assert time.monotonic() - began < 30
 
 
 def test_a_dagster_that_is_started_anew_is_waited_for(dagster):

@@ -2,7 +2,7 @@
 
 import pytest
 from headwater.table import Column, DelimitedFiles, Partitioning, Table
-from headwater_assets.lib.outdated import Writing, outdated
+from headwater_assets.lib.outdated import Writing, outdated, without_files
 
 YEARS = Partitioning("year", "year", "2019")
 RAW = Table(
@@ -66,6 +66,23 @@ def test_everything_is_outdated_in_an_empty_lake():
 def test_a_change_reaches_what_is_downstream_of_it_only(change, expected):
     """New files of one year touch that year and the tables that read all years."""
     assert outdated(TABLES, KEYS, {**FRESH, **change}, MARKS) == expected
+
+
+def test_partitions_whose_files_are_gone_are_told():
+    """Nothing is written for them, and nothing taken away, so it is said."""
+    here = {"raw.rows": ("2019",), "partitioned.rows": (), "curated.rows": ()}
+
+    assert without_files(TABLES, here, FRESH) == [
+        "Partition 2020 of raw.rows has no files in data any more; its rows stay."
+    ]
+    assert without_files(TABLES, {**here, "raw.rows": ("2019", "2020")}, FRESH) == []
+
+
+def test_what_was_disturbed_is_written_again():
+    """A partition that was changed by hand, and what reads it; its upstream and the other partition stay."""
+    found = outdated(TABLES, KEYS, FRESH, MARKS, {("partitioned.rows", "2020"): "changed by hand"})
+
+    assert found == {"partitioned.rows": ("2020",), "curated.rows": ("",)}
 
 
 def test_a_table_that_failed_is_written_again():

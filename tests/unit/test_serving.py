@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner
 from headwater.box.component import Box
-from headwater.box.lifecycle import switch_project
+from headwater.box.doctor import examine
+from headwater.box.lifecycle import end_leftovers, switch_project
 from headwater.box.processes import members
 from headwater.box.serving import require_made, require_running
 from headwater.box.supervisor import Supervisor, served_project
@@ -71,6 +75,52 @@ def test_a_box_serves_one_project(profile, supervisor, tmp_path):
 
     assert served_project(profile.home) == other.project
     require_running(other)
+
+
+def test_a_second_up_says_whom_it_waits_for(profile):
+    """At once, and it goes on when the first is done."""
+    profile.home.mkdir(parents=True)
+    hold = (
+        "import sys; from pathlib import Path; from headwater.box.lifecycle import _alone\n"
+        "with _alone(Path(sys.argv[1]), print): print('held', flush=True); sys.stdin.read()"
+    )
+    said = []
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(profile.home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout.readline() == "held\n"
+
+        def tell(name, what):
+            said.append((name, what))
+            first.stdin.close()  # so that it ends
+
+        end_leftovers(Box(profile), tell)
+
+    assert said == [("box", f"another `headwater up` (pid {first.pid}) is at work; waiting for it")]
+
+
+@pytest.mark.parametrize("arguments", [["up"], ["status"], ["doctor"], ["materialize", "--all"], ["sql", "select 1"]])
+def test_a_home_that_is_a_file_is_one_sentence(profile, tmp_path, monkeypatch, arguments):
+    """Nothing can be kept in it, whichever command meets it."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HEADWATER_PROJECT", str(profile.project))
+    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path / "file"))
+
+    done = CliRunner().invoke(headwater, arguments)
+
+    assert isinstance(done.exception, ConfigError)
+    assert f"HEADWATER_HOME is {tmp_path / 'file'}, but {tmp_path / 'file'} is a file" in str(done.exception)
+
+
+def test_a_home_that_cannot_be_written_fails_the_examination():
+    """Not even root writes below /proc."""
+    profile = Profile.load(HEADWATER_HOME="/proc/headwater")
+
+    (home,) = [one for one in examine(profile) if one.subject == "home"]
+
+    assert (home.level, "cannot be written" in home.sentence) == ("fail", True)
+    with pytest.raises(ConfigError, match="/proc/self cannot be written"):
+        end_leftovers(Box(Profile.load(HEADWATER_HOME="/proc/self")), lambda *_: None)
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["tour"], ["materialize", "--all"]])

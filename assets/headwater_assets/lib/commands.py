@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-from headwater.arrivals import arrivals, fingerprint
-from headwater.box.serving import require_running
+from headwater.arrivals import WHOLE, arrivals, fingerprint
+from headwater.box.serving import require_running, was_stopped
 from headwater.errors import ComponentError, ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
 
-from headwater_assets.lib.outdated import outdated
+from headwater_assets.lib.outdated import outdated, without_files
 from headwater_assets.lib.plan import batches, every_key, keys_between, keys_with_files, select
 from headwater_assets.lib.webserver import Webserver
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from headwater.table import Table
 
+    from headwater_assets.lib.outdated import Writing
     from headwater_assets.lib.plan import Batch
     from headwater_assets.lib.webserver import Event, RunState
 
@@ -40,7 +41,7 @@ _PATIENCE_SECONDS = 60.0
 @click.option("--partition", metavar="KEY", help="One partition, e.g. 2019.")
 @click.option("--partitions", "span", metavar="FIRST..LAST", help="Partitions from one to another, e.g. 2019..2021.")
 @click.option("--all-partitions", is_flag=True, help="Every partition that has files.")
-@click.option("--stale", is_flag=True, help="Of these, only what has new files or newer upstream rows.")
+@click.option("--stale", is_flag=True, help="Of these, what has newer files or upstreams, or was changed by hand.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Return when the tables are written.")
 def materialize(
     selection: tuple[str, ...],
@@ -61,7 +62,7 @@ def materialize(
     require_running(profile)
     tables = select(load_project(profile), selection or ("*",))
     today = datetime.now(UTC).date()
-    wanted = _Wanted(partition or span or "", every=everything or all_partitions, profile=profile, today=today)
+    wanted = _Wanted(partition or span or "", every=everything or all_partitions or stale, profile=profile, today=today)
     keys: Mapping[str, Sequence[str]] = {table.name: wanted.keys(table) for table in tables}
     _require(tables, batches(tables, keys, today))
     dagster = Webserver(f"http://{profile.address('dagster')}")
@@ -69,7 +70,7 @@ def materialize(
         keys = _outdated(dagster, tables, keys, profile)
         tables = tuple(table for table in tables if table.name in keys)
     runs = batches(tables, keys, today)
-    _write(dagster, runs, wait=wait)
+    _write(dagster, runs, profile, wait=wait)
     if not runs:
         click.echo("Every table is up to date; nothing was written.")
 
@@ -78,12 +79,31 @@ def _outdated(
     dagster: Webserver, tables: Sequence[Table], keys: Mapping[str, Sequence[str]], profile: Profile
 ) -> dict[str, tuple[str, ...]]:
     written = {(table.name, key): one for table in tables for key, one in dagster.writings(table.name).items()}
-    marks = {
-        (table.name, key): fingerprint(files)
-        for table in tables
-        for key, files in arrivals(table, profile.project).items()
-    }
-    return outdated(tables, keys, written, marks)
+    here = {table.name: arrivals(table, profile.project) for table in tables}
+    marks = {(name, key): fingerprint(files) for name, found in here.items() for key, files in found.items()}
+    reasons = _disturbed(tables, keys, written, profile)
+    for line in (*dict.fromkeys(f"{reason}." for reason in reasons.values()), *without_files(tables, here, written)):
+        click.echo(line)
+    return outdated(tables, keys, written, marks, reasons)
+
+
+def _disturbed(
+    tables: Sequence[Table],
+    keys: Mapping[str, Sequence[str]],
+    written: Mapping[tuple[str, str], Writing],
+    profile: Profile,
+) -> dict[tuple[str, str], str]:
+    """Return why tables and partitions do not hold any more what Dagster says was written."""
+    from headwater.stack import Stack  # noqa: PLC0415 - only --stale asks the lake
+    from headwater.write import disturbed  # noqa: PLC0415
+
+    stack = Stack.build(profile)
+    found: dict[tuple[str, str], str] = {}
+    for table in tables:
+        wanted = keys.get(table.name, ()) if table.partitioning else (WHOLE,)
+        snapshots = {key: written[table.name, key].snapshot for key in wanted if (table.name, key) in written}
+        found |= {(table.name, key): reason for key, reason in disturbed(table, stack, snapshots).items()}
+    return found
 
 
 class _Wanted:
@@ -116,7 +136,7 @@ def _require(tables: Sequence[Table], runs: Sequence[Batch]) -> None:
     raise ConfigError(f"There is nothing to write: no partition has files.{where}")
 
 
-def _write(dagster: Webserver, runs: Sequence[Batch], *, wait: bool) -> None:
+def _write(dagster: Webserver, runs: Sequence[Batch], profile: Profile, *, wait: bool) -> None:
     if not wait and len(runs) > 1:
         raise ConfigError(f"This takes {len(runs)} runs, one after the other; leave out --no-wait.")
     began = time.monotonic()
@@ -125,13 +145,13 @@ def _write(dagster: Webserver, runs: Sequence[Batch], *, wait: bool) -> None:
         run_id = dagster.launch(run.assets, run.tags)
         click.echo(f"{_clock(began)} run {run_id}: {len(run.tables)} tables{span}")
         if wait:
-            _follow(dagster, run_id, began, len(run.tables))
+            _follow(dagster, profile, run_id, began, len(run.tables))
 
 
-def _follow(dagster: Webserver, run_id: str, began: float, steps: int) -> None:
+def _follow(dagster: Webserver, profile: Profile, run_id: str, began: float, steps: int) -> None:
     cursor, progress = "", _Progress(steps)
     while True:
-        state = _patiently(dagster, run_id, cursor)
+        state = _patiently(dagster, profile, run_id, cursor)
         cursor = state.cursor
         for line in filter(None, map(progress.tell, state.events)):
             click.echo(f"{_clock(began)} {line}")
@@ -141,20 +161,29 @@ def _follow(dagster: Webserver, run_id: str, began: float, steps: int) -> None:
             break
         time.sleep(_LOOK_SECONDS)
     if state.status != "SUCCESS":
+        _refuse_stopped(profile, run_id)
         said = " ".join(dict.fromkeys(progress.failures)) or f"Its end was {state.status.lower()}."
         raise WriteError(f"Run {run_id} did not write everything. {said}")
 
 
-def _patiently(dagster: Webserver, run_id: str, cursor: str) -> RunState:
+def _patiently(dagster: Webserver, profile: Profile, run_id: str, cursor: str) -> RunState:
     """Ask how a run goes; while a part of Dagster is started anew, the run goes on without an answer."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return dagster.follow(run_id, cursor)
         except ComponentError:
+            _refuse_stopped(profile, run_id)
             if time.monotonic() > until:
                 raise
             time.sleep(1)
+
+
+def _refuse_stopped(profile: Profile, run_id: str) -> None:
+    if was_stopped(profile, "dagster"):
+        raise WriteError(
+            f"The box was stopped; run {run_id} was cut off. Start it with `headwater up` and run this again."
+        )
 
 
 class _Progress:
@@ -170,6 +199,7 @@ class _Progress:
         self._told = time.monotonic()
         self._began: dict[str, float] = {}
         self._numbers: dict[str, Event] = {}
+        self._warned: set[str] = set()
 
     def tell(self, event: Event) -> str:
         table = event.step.replace("__", ".", 1)
@@ -177,6 +207,9 @@ class _Progress:
             self.failures.append(event.error or event.message)
         if event.kind == "MaterializationEvent":
             self._numbers[event.asset] = event
+            if event.warnings and event.warnings not in self._warned:  # every partition of a run has the same
+                self._warned.add(event.warnings)
+                return f"warning: {event.warnings}"
         elif event.kind == "ExecutionStepStartEvent":
             self._began[table] = event.seconds
             self._step, self._under_way, self._told = self._step + 1, table, time.monotonic()

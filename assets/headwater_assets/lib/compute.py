@@ -11,6 +11,7 @@ from headwater.arrivals import ARRIVALS, WHOLE, arrivals, fingerprint
 from headwater.errors import CheckFailed, EngineAway, HeadwaterError
 from headwater.profile import Profile
 
+from headwater_assets.lib.outdated import SNAPSHOT, WARNINGS
 from headwater_assets.lib.specs import asset_key, check_name
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ def _metadata(published: Published) -> dict[str, Any]:
         "trino": MetadataValue.url(f"https://{Profile.load().address('trino-tls')}/ui/"),
     }
     if published.snapshot_id is not None:
-        metadata["snapshot_id"] = str(published.snapshot_id)  # too large for the page's numbers
+        metadata[SNAPSHOT] = str(published.snapshot_id)  # too large for the page's numbers
+    if published.warnings:
+        metadata[WARNINGS] = " ".join(published.warnings)
     return metadata | {f"seconds/{phase}": float(seconds) for phase, seconds in published.seconds.items()}
 
 

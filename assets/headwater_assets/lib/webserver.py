@@ -10,7 +10,7 @@ import requests
 from headwater.arrivals import ARRIVALS
 from headwater.errors import ComponentError
 
-from headwater_assets.lib.outdated import Writing
+from headwater_assets.lib.outdated import SNAPSHOT, WARNINGS, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,12 +50,13 @@ _EVENTS = """query Events($run: ID!, $after: String) {
       ... on ErrorEvent { error { message errorChain { error { message } } } }
       ... on ExecutionStepFailureEvent { failureMetadata { description } }
       ... on MaterializationEvent { assetKey { path } partition
-        metadataEntries { label ... on IntMetadataEntry { intRepr } ... on FloatMetadataEntry { floatValue } } }
+        metadataEntries { label ... on IntMetadataEntry { intRepr } ... on FloatMetadataEntry { floatValue }
+          ... on TextMetadataEntry { text } } }
   } } } }"""
 
 _WRITINGS = """query Writings($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { __typename ... on AssetNode {
   assetMaterializations(limit: 1000) { timestamp partition
-    metadataEntries { label ... on JsonMetadataEntry { jsonString } } } } } }"""
+    metadataEntries { label ... on JsonMetadataEntry { jsonString } ... on TextMetadataEntry { text } } } } } }"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Event:
         error: The innermost error's sentence.
         metadata: Whole and decimal numbers recorded with a materialization, by label.
         seconds: When it happened, since the epoch.
+        warnings: What somebody should look at, recorded with a materialization.
     """
 
     kind: str
@@ -79,6 +81,7 @@ class Event:
     error: str
     metadata: Mapping[str, float]
     seconds: float
+    warnings: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,10 @@ class Webserver:
         found: dict[str, Writing] = {}
         for event in node.get("assetMaterializations", []):  # newest first
             key = event["partition"] or ""
-            marks = {entry["label"]: entry.get("jsonString") for entry in event["metadataEntries"]}.get(ARRIVALS)
-            mark = json.loads(marks).get(key, "") if marks else ""
-            found.setdefault(key, Writing(float(event["timestamp"]) / 1000, mark))
+            said = {entry["label"]: entry.get("jsonString") or entry.get("text") for entry in event["metadataEntries"]}
+            mark = json.loads(said[ARRIVALS]).get(key, "") if said.get(ARRIVALS) else ""
+            snapshot = int(said[SNAPSHOT]) if said.get(SNAPSHOT) else None
+            found.setdefault(key, Writing(float(event["timestamp"]) / 1000, mark, snapshot))
         return found
 
     def _run_id(self, answer: dict[str, Any], what: str) -> str:
@@ -223,11 +227,13 @@ class Webserver:
 
 
 def _event(raw: dict[str, Any]) -> Event:
-    metadata = {}
+    metadata, warnings = {}, ""
     for entry in raw.get("metadataEntries") or []:
         number = entry.get("intRepr") or entry.get("floatValue")
         if number is not None:
             metadata[entry["label"]] = float(number)
+        elif entry["label"] == WARNINGS:
+            warnings = entry.get("text") or ""
     return Event(
         kind=raw["__typename"],
         message=raw.get("message") or "",
@@ -236,6 +242,7 @@ def _event(raw: dict[str, Any]) -> Event:
         error=_innermost(raw),
         metadata=metadata,
         seconds=float(raw.get("timestamp") or 0) / 1000,
+        warnings=warnings,
     )
 
 

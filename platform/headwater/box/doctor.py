@@ -6,6 +6,7 @@ import platform
 import resource
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -49,11 +50,12 @@ class Finding:
 
 
 def examine(profile: Profile) -> list[Finding]:
-    """Look at Python, memory, disk, ports, user limits, and the user that PostgreSQL runs as."""
+    """Look at Python, memory, home, disk, ports, user limits, and the user that PostgreSQL runs as."""
     looks: tuple[Callable[[Profile], Finding], ...] = (
         _python,
         _system,
         _memory,
+        _home,
         _disk,
         _ports,
         _limits,
@@ -114,6 +116,19 @@ def _box_memory(profile: Profile) -> int:
         except psutil.Error:
             continue
     return total
+
+
+def _home(profile: Profile) -> Finding:
+    there = next(one for one in (profile.home, *profile.home.parents) if one.exists())
+    try:
+        tempfile.TemporaryFile(dir=there).close()  # rights alone say nothing of a read-only disk
+    except OSError as error:
+        return Finding(
+            "home",
+            "fail",
+            f"{there} cannot be written: {error.strerror}. Give this user the right to, or set HEADWATER_HOME.",
+        )
+    return Finding("home", "ok", str(profile.home))
 
 
 def _disk(profile: Profile) -> Finding:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from headwater.box.component import COMMON_HINTS
 from headwater.box.processes import end, members
 from headwater.box.programs import programs, tiers
 from headwater.box.readiness import why_not_ready
 from headwater.box.supervisor import MARK, Supervisor
-from headwater.errors import ComponentError
+from headwater.errors import ComponentError, ConfigError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def bring_up(
     Raises:
         ComponentError: One did not become ready; those that did stay up.
     """
-    with FileLock(box.profile.home / "up.lock"):
+    with _alone(box.profile.home, say):
         supervisor = Supervisor(box)
         supervisor.start(all_programs)
         start = _Start(box, supervisor, say, {name: threading.Event() for name in components})
@@ -84,9 +86,42 @@ class _NotTriedError(ComponentError):
     """A component was not started because one that it needs had failed."""
 
 
-def end_leftovers(box: Box) -> None:
-    """End what a supervisor that was killed has left: it would hold ports and data folders."""
-    with FileLock(box.profile.home / "up.lock"):
+@contextmanager
+def _alone(home: Path, say: Callable[[str, str], None]) -> Iterator[None]:
+    """Wait for another `up` of the same box, telling so."""
+    lock, holder = FileLock(home / "up.lock"), home / "up.pid"
+    try:
+        tempfile.TemporaryFile(dir=home).close()  # the lock would be tried for ever where no file can be made
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("box", f"another `headwater up`{_pid_in(holder)} is at work; waiting for it")
+            lock.acquire()
+        holder.write_text(str(os.getpid()), encoding="ascii")
+    except OSError as error:
+        lock.release()
+        raise ConfigError(
+            f"{home} cannot be written: {error.strerror or error}. Give this user the right to, or set HEADWATER_HOME."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _pid_in(holder: Path) -> str:
+    with suppress(OSError):  # it has the lock and has not written its number yet
+        return f" (pid {holder.read_text(encoding='ascii')})"
+    return ""
+
+
+def end_leftovers(box: Box, say: Callable[[str, str], None]) -> None:
+    """End what a supervisor that was killed has left: it would hold ports and data folders.
+
+    Raises:
+        ConfigError: The box's home cannot be written.
+    """
+    with _alone(box.profile.home, say):
         if not Supervisor(box).running():
             end(members(box.profile.home))
 

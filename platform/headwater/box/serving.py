@@ -12,7 +12,7 @@ from headwater.profile import PROJECT_FILE
 if TYPE_CHECKING:
     from headwater.profile import Profile
 
-__all__ = ["require_made", "require_running"]
+__all__ = ["require_made", "require_running", "was_stopped"]
 
 
 def require_made(profile: Profile) -> None:
@@ -29,6 +29,15 @@ def require_made(profile: Profile) -> None:
             "go to your project's folder, or set HEADWATER_PROJECT and HEADWATER_HOME."
         )
     raise ConfigError(f"There is no box in {profile.home} yet; start one with `headwater up`.")
+
+
+def was_stopped(profile: Profile, component: str) -> bool:
+    """Tell whether somebody stopped the box, or is about to; a component that failed is brought back instead."""
+    supervisor = Supervisor(Box(profile))
+    if not supervisor.running():
+        return True
+    mine = [one.state for name, one in supervisor.states().items() if name.partition("-")[0] == component]
+    return bool({"STOPPED", "STOPPING"} & set(mine))
 
 
 def require_running(profile: Profile) -> None:

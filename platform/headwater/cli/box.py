@@ -53,7 +53,7 @@ def up(names: tuple[str, ...]) -> None:
     components = all_components()
     wanted = with_needs(components, names or components)
     if profile.home.exists():
-        end_leftovers(Box(profile))
+        end_leftovers(Box(profile), _teller(time.monotonic()))
     bad = [finding for finding in examine(profile) if finding.level != "ok"]
     for finding in bad:
         click.echo(f"{finding.level}: {finding.subject}: {finding.sentence}", err=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headwater.table import Table, TableName
     from headwater.write._ingested import FileLoad
 
-__all__ = ["Published", "begin_file_load", "ingested_table", "load_raw", "write"]
+__all__ = ["Published", "begin_file_load", "disturbed", "ingested_table", "load_raw", "write"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,7 @@ class Published:
         checks: Every check's result, of those that only report too.
         seconds: Time by phase.
         changed: False when the files in the raw zone were already there.
+        warnings: Sentences on what somebody should look at although it was published.
     """
 
     table: str
@@ -51,6 +52,7 @@ class Published:
     checks: tuple[CheckResult, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     changed: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 def _silent(message: str) -> None:
@@ -101,6 +103,8 @@ def load_raw(
 ) -> Published:
     """Store a raw table's files byte for byte and show them in place of those that it showed.
 
+    A file that was loaded and is gone from the folder takes its rows with it, which is a warning of the load.
+
     Args:
         table: A table of the raw zone.
         stack: What to keep it with.
@@ -110,13 +114,30 @@ def load_raw(
 
     Raises:
         InputError: Something in the folder has the name of a file and is none.
-        WriteError: There are no files of a partition, or one has another number of fields than declared.
+        WriteError: There are no files of a partition, one has another number of fields than declared, or one is
+            empty that had lines before.
         MetastoreError: The metastore failed.
         StorageError: The object store failed.
     """
     from headwater.write._raw import Arrival  # noqa: PLC0415
 
     return Arrival.begin(table, stack, run=run, partitions=partitions, log=log).finish()
+
+
+def disturbed(table: Table, stack: Stack, published: Mapping[str, int | None]) -> dict[str, str]:
+    """Return why partitions do not hold any more what was published, by partition key; only those that do not.
+
+    Args:
+        table: Any table of a project.
+        stack: Where it is kept.
+        published: By partition key ("" without partitions), the snapshot of its last publish; None in the raw zone.
+
+    Raises:
+        MetastoreError: The metastore failed.
+    """
+    from headwater.write._standing import disturbed as found  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return found(table, stack, published)
 
 
 def begin_file_load(name: TableName, stack: Stack, *, run: str, log: Callable[[str], None] = _silent) -> FileLoad:

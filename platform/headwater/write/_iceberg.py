@@ -12,6 +12,7 @@ from thrift.Thrift import TException
 
 from headwater import ddl
 from headwater.errors import MetastoreError
+from headwater.full_disk import full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,20 @@ if TYPE_CHECKING:
 
     from headwater.table import TableName
 
-__all__ = ["STAGE_MARK", "TABLE_PROPERTIES", "TRIES", "iceberg_errors", "live_files", "load", "loaded", "wait_turn"]
+__all__ = [
+    "RUN_MARK",
+    "STAGE_MARK",
+    "TABLE_PROPERTIES",
+    "TRIES",
+    "iceberg_errors",
+    "live_files",
+    "load",
+    "loaded",
+    "wait_turn",
+]
 
+# In a snapshot's summary: who published it; no snapshot of anybody else has it.
+RUN_MARK = "headwater.run"
 # In a snapshot's summary: the token of the stage whose files it took.
 STAGE_MARK = "headwater.stage"
 # Of every table that is read.
@@ -52,7 +65,8 @@ def iceberg_errors(failure: str) -> Iterator[None]:
         raise
     except (*_KNOWN, TException, OSError) as error:
         said = getattr(error, "message", None) or str(error) or type(error).__name__
-        raise MetastoreError(f"{failure}: {said}. See that the metastore and the object store run.") from error
+        why = full_disk(said) or f"{said}. See that the metastore and the object store run."
+        raise MetastoreError(f"{failure}: {why}") from error
 
 
 def wait_turn(attempt: int) -> None:

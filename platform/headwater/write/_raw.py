@@ -6,13 +6,13 @@ import hashlib
 import json
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from headwater import layout
 from headwater.arrivals import arrivals
-from headwater.errors import WriteError
+from headwater.errors import StorageError, WriteError
 from headwater.metastores.base import RawLoad
 from headwater.write import Published
 from headwater.write._lease import Lease, expired_leases
@@ -43,6 +43,7 @@ class Arrival:
         run: Who loads.
         partitions: Key and value's text of every partition; one pair of empty texts for a table without.
         log: Told what happens.
+        warnings: Filled with what somebody should look at.
     """
 
     table: Table
@@ -51,6 +52,7 @@ class Arrival:
     run: str
     partitions: Sequence[tuple[str, str]]
     log: Callable[[str], None]
+    warnings: list[str] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -85,6 +87,7 @@ class Arrival:
             partitions=tuple(key for key, _ in self.partitions if key),
             seconds={"load": time.monotonic() - began},
             changed=any(changed for _, changed in loads),
+            warnings=tuple(self.warnings),
         )
 
     def _refuse_nothing(self, key: str) -> None:
@@ -102,6 +105,7 @@ class Arrival:
         if before is not None and before.facts.get(_DIGEST) == digest:
             self.log(f"{self.table} {value}: unchanged".replace(" :", ":"))
             return read_manifest(self.stack.storage, before), False
+        self._compare(value, paths, before)
         load_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         with self._lease(load_id) as lease:
             prefix = self._prefix(load_id, value)
@@ -112,6 +116,40 @@ class Arrival:
             self._clean(value, keep={prefix, before.location if before else prefix})
             lease.release()
         return files, True
+
+    def _compare(self, value: str, paths: Sequence[Path], before: RawLoad | None) -> None:
+        """Compare the files with those of the load that is shown.
+
+        Raises:
+            WriteError: One had lines and is empty now, as a copy that broke off leaves it.
+        """
+        shown = {file.name: file.lines for file in self._shown(before)}
+        for path in paths:
+            if path.stat().st_size:
+                continue
+            if shown.get(path.name):
+                raise WriteError(
+                    f"{self.table} was not loaded: {path} is empty, but had {shown[path.name]} lines at its last load. "
+                    "Give it its lines back, or remove it to do without them."
+                )
+            self.log(f"{self.table}: {path.name} is empty")
+        gone = sorted(shown.keys() - {path.name for path in paths})
+        if gone:
+            which = f"{self.table} {value}".strip()
+            lines = sum(shown[name] for name in gone)
+            folder = self.stack.profile.project / self.files.folder
+            self.warnings.append(
+                f"{which} lost {lines} lines, for these files are gone from {folder}: {', '.join(gone)}. "
+                "Put them back and load it again if that was not meant."
+            )
+            self.log(self.warnings[-1])
+
+    def _shown(self, before: RawLoad | None) -> list[Loaded]:
+        try:
+            return read_manifest(self.stack.storage, before) if before else []
+        except StorageError as error:
+            self.log(f"{self.table}: what it shows so far is not known ({error})")
+            return []
 
     def _fields(self, path: Path) -> int:
         """Return the number of fields of a file.

@@ -15,6 +15,7 @@ from headwater.errors import CheckFailed, HeadwaterError, RowsLost, WriteError
 from headwater.sqlbody import relation_name
 from headwater.write import Published
 from headwater.write._fence import discard, fence_and_discard
+from headwater.write._iceberg import RUN_MARK
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._publish import Publication
 from headwater.write._requests import partition_values, raw_files
@@ -210,7 +211,7 @@ class Attempt:
         return results
 
     def _publish(self, stage: Stage, staged: Staged, lease: Lease) -> int:
-        summary = {"headwater.run": self.run, "headwater.rows": str(staged.rows)}
+        summary = {RUN_MARK: self.run, "headwater.rows": str(staged.rows)}
         if self.partitions:
             summary["headwater.partitions"] = ",".join(self.partitions)
         publication = Publication(
