@@ -17,7 +17,7 @@ from bench.pairs import Pair, same
 from bench.tpch import QUERIES, TABLES, UNORDERED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -98,26 +98,22 @@ def query(box: BenchBox, rounds: int, say: Callable[[str], None]) -> dict[str, A
             tpch, tpch_each = _measured(trino, duck, QUERIES, rounds, say)
             curated, curated_each = _measured(trino, duck, _CURATED, rounds, say)
     pairs = [
-        Pair(
-            name="TPC-H at scale factor 1, geometric mean of the 22 queries, warm",
-            ours="Trino, Iceberg tables on the box's object store",
-            theirs="DuckDB in the same process, the same Parquet files on the local disk",
-            goal=4.0,
-            our_seconds=tpch[0],
-            their_seconds=tpch[1],
-            limit=_TPCH_LIMIT,
-        ),
-        Pair(
-            name=f"{len(_CURATED)} queries on the curated loans, geometric mean, warm",
-            ours="Trino, Iceberg tables on the box's object store",
-            theirs="DuckDB in the same process, the same Parquet files on the local disk",
-            goal=4.0,
-            our_seconds=curated[0],
-            their_seconds=curated[1],
-            limit=_CURATED_LIMIT,
-        ),
+        _pair("TPC-H at scale factor 1, geometric mean of the 22 queries, warm", tpch, _TPCH_LIMIT),
+        _pair(f"{len(_CURATED)} queries on the curated loans, geometric mean, warm", curated, _CURATED_LIMIT),
     ]
     return {"pairs": pairs, "queries": {**tpch_each, **curated_each}}
+
+
+def _pair(name: str, seconds: Sequence[Sequence[float]], limit: str) -> Pair:
+    return Pair(
+        name=name,
+        ours="Trino, Iceberg tables on the box's object store",
+        theirs="DuckDB in the same process, the same Parquet files on the local disk",
+        goal=4.0,
+        our_seconds=seconds[0],
+        their_seconds=seconds[1],
+        limit=limit,
+    )
 
 
 def geometric_mean(values: list[float]) -> float:
