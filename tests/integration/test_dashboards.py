@@ -98,6 +98,17 @@ def _rewrite(file, **changes):
     file.write_text(yaml.safe_dump({**data, **changes}, sort_keys=False))
 
 
+def test_the_login_page_does_not_log_people_out(box):
+    """It tells Superset that it was looked at; the answer once took the session of who logged in meanwhile."""
+    with requests.Session() as nobody:
+        nobody.trust_env = False
+        nobody.get(f"http://{box.address('superset')}/login/", timeout=60)
+        answer = nobody.post(f"http://{box.address('superset')}/superset/log/?explode=events", timeout=60)
+
+    assert nobody.cookies
+    assert (answer.status_code, answer.headers.get("Set-Cookie")) == (204, None)
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_chart_of_the_default_dashboards_is_drawn(project, slug):
     """A person who logs in sees data in every chart, and no error; the picture is kept."""

@@ -55,6 +55,7 @@ def chromium() -> str:
 @contextmanager
 def browser_page(**options: Any) -> Iterator[Any]:
     """A browser's page; options are those of Playwright's context, such as a phone's size or the night's colours."""
+    from playwright.sync_api import Error as PlaywrightError
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -63,10 +64,28 @@ def browser_page(**options: Any) -> Iterator[Any]:
         )
         page = browser.new_page(**{"viewport": {"width": WIDTH, "height": HEIGHT}, **options})
         page.set_default_timeout(180_000)
+        troubles = _listen(page)
         try:
             yield page
+        except PlaywrightError as error:
+            raise AssertionError(_seen(page, troubles)) from error
         finally:
             browser.close()
+
+
+def _listen(page: Any) -> list[str]:
+    """What goes wrong in a page, as it happens, and what is still under way: without it a time-out says nothing."""
+    told: list[str] = []
+    page.on("pageerror", lambda error: told.append(f"script: {error}"))
+    page.on("console", lambda line: told.append(f"console: {line.text}") if line.type == "error" else None)
+    page.on("requestfailed", lambda one: told.append(f"failed: {one.method} {one.url} ({one.failure})"))
+    page.on("response", lambda one: told.append(f"{one.status}: {one.url}") if one.status >= 400 else None)
+    return told
+
+
+def _seen(page: Any, troubles: list[str]) -> str:
+    shown = " ".join(page.evaluate("() => document.body.innerText").split())
+    return "\n".join([f"The browser stood at {page.url} and showed: {shown[:1500]}", *troubles[-40:]])
 
 
 @contextmanager

@@ -429,7 +429,8 @@ def test_the_api_that_superset_gets_loads_without_headwater(box):
         "sys.modules['flask_appbuilder.api'] = types.SimpleNamespace(expose=wrap); "
         "sys.modules['flask_appbuilder.security.decorators'] = types.SimpleNamespace(protect=wrap); "
         "sys.modules['superset.views.base_api'] = types.SimpleNamespace(BaseSupersetApi=object); "
-        "found['FLASK_APP_MUTATOR'](None); api, = added; "
+        "hooks = []; found['FLASK_APP_MUTATOR'](types.SimpleNamespace(before_request=hooks.append)); api, = added; "
+        "assert len(hooks) == 1; "
         "assert api.allow_browser_login is False and api.push.__name__ == 'push', api; "
         "assert not [name for name in sys.modules if name.partition('.')[0] == 'headwater']"
     )

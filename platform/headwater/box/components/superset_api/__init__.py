@@ -21,9 +21,23 @@ if TYPE_CHECKING:
 __all__ = ["install"]
 
 
-def install(app: Any) -> None:  # noqa: ARG001 - as Superset calls it
+# Where Superset's pages tell what was looked at, the login page among them.
+_LOG = "/superset/log/"
+
+
+def install(app: Any) -> None:
     """Add the endpoint; Superset calls this once when it has set itself up."""
+    app.before_request(_log_of_nobody)
     import_module("superset.extensions").appbuilder.add_api(_api())
+
+
+def _log_of_nobody() -> tuple[str, int] | None:
+    """Answer the login page's own log at once, without looking for a user: either would send a session back.
+
+    Whoever logs in meanwhile would lose theirs to it and stand before the login page again.
+    """
+    flask = import_module("flask")
+    return ("", 204) if flask.request.path == _LOG and "_user_id" not in flask.session else None
 
 
 def _api() -> type:
