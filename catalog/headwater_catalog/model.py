@@ -109,11 +109,13 @@ class ColumnFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class TableFacts:
-    """One table as its definition describes it.
+    """One table as its definition describes it, or what stands before or behind tables.
 
     Args:
-        name: ``zone.name``.
-        kind: ``table``, or ``files`` for what a raw table is loaded from.
+        name: ``zone.name``; ``files:``, ``chart:`` or ``dashboard:`` and a name for the other kinds.
+        kind: ``table``, ``files`` for what a raw table is loaded from, ``chart`` or ``dashboard``.
+        title: What people call it, where that is not its name.
+        url: Its page elsewhere, if it has one.
         doc: What one row is.
         owner: E-mail address or ``team:name``.
         domain: What it belongs to.
@@ -127,6 +129,8 @@ class TableFacts:
 
     name: str
     kind: str = "table"
+    title: str = ""
+    url: str = ""
     doc: str = ""
     owner: str = ""
     domain: str = ""

@@ -21,11 +21,22 @@ if TYPE_CHECKING:
     from headwater_dashboards.documents import Document, Documents
     from headwater_dashboards.tables import TableFacts
 
-__all__ = ["COUNT", "chart_file", "dashboard_file", "dataset_file", "form_of", "slug_of", "stem_of", "task_of"]
+__all__ = [
+    "COUNT",
+    "COUNT_SQL",
+    "chart_file",
+    "dashboard_file",
+    "dataset_file",
+    "form_of",
+    "slug_of",
+    "stem_of",
+    "task_of",
+]
 
 # The metric that every dataset has.
 COUNT = "count"
-_COUNT_METRIC = {"sql": "count(*)", "title": "Rows", "format": ",d"}
+COUNT_SQL = "count(*)"
+_COUNT_METRIC = {"sql": COUNT_SQL, "title": "Rows", "format": ",d"}
 _CONTROLS = {
     "enableEmptyFilter": False,
     "defaultToFirstItem": False,

@@ -1,33 +1,15 @@
-"""Which dashboards read which tables."""
+"""Which tables a dashboard reads."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headwater.errors import ConfigError, DashboardError
-
 from headwater_dashboards._layout import charts_in
-from headwater_dashboards.documents import Document, Documents, folders, load
-from headwater_dashboards.forms import slug_of
-from headwater_dashboards.superset import dashboard_url
 
 if TYPE_CHECKING:
-    from headwater.profile import Profile
+    from headwater_dashboards.documents import Document, Documents
 
-__all__ = ["dashboards_of_tables", "tables_of"]
-
-
-def dashboards_of_tables(profile: Profile) -> dict[str, list[tuple[str, str]]]:
-    """Return title and address of every dashboard by the tables that it reads; none when its YAML cannot be read."""
-    try:
-        documents = load(folders(profile))
-    except (ConfigError, DashboardError):
-        return {}
-    found: dict[str, list[tuple[str, str]]] = {}
-    for one in documents.of("dashboards"):
-        for table in tables_of(one, documents):
-            found.setdefault(table, []).append((str(one.data["title"]), dashboard_url(profile, slug_of(one))))
-    return found
+__all__ = ["tables_of"]
 
 
 def tables_of(dashboard: Document, documents: Documents) -> list[str]:

@@ -127,19 +127,23 @@ def definition_folders(profile: Profile) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def definition_states(profile: Profile, more: Iterable[Path] = ()) -> Mapping[Path, int]:
-    """Return the time of the last change of every file that definitions are made of, and of further files."""
-    return {path: changed for path in (*_definition_files(profile), *more) if (changed := _changed(path))}
+def definition_states(profile: Profile) -> Mapping[Path, int]:
+    """Return the time of the last change of every file that a project is made of."""
+    return {path: changed for path in _definition_files(profile) if (changed := _changed(path))}
 
 
 def _definition_files(profile: Profile) -> Iterator[Path]:
     yield profile.project / PROJECT_FILE
     try:
         folders = definition_folders(profile)
+        # Packages above this one say where the files of what they add are.
+        added = [folder for point in entry_points(group="headwater.folders") for folder in point.load()(profile)]
     except ConfigError:
         return  # whoever loads them says so; a change of the file above shows
     for folder in folders:
         yield from folder.rglob("*.py")
+    for folder in added:
+        yield from folder.rglob("*.yaml")
 
 
 def _changed(path: Path) -> int:

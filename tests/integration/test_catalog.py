@@ -352,6 +352,10 @@ def test_commands_answer_as_tables_and_json(box, api, names):
     assert names[1] in told("impact", f"{names[0]}.x")
     impact = json.loads(told("impact", "partitioned.loan_origination.credit_score", "-o", "json"))
     assert {"curated.loan_state", "curated.loan_seller_risk"} <= {one["table"] for one in impact["breaks"]}
+    shown = {one["table"]: one for one in impact["breaks"] if one["kind"] in ("chart", "dashboard")}
+    assert shown["chart:average_credit_score"]["columns"] == ["credit_score"]
+    assert shown["dashboard:loan_portfolio"]["title"] == "Loan portfolio"
+    assert "average_credit_score" in shown["dashboard:loan_portfolio"]["columns"]
     assert headwater(box, "impact", f"{names[0]}.x", "--fail", check=False).returncode == 1
     assert headwater(box, "impact", names[1], "--fail").returncode == 0
     assert "41" in told("history", names[1])

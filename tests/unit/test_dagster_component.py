@@ -17,8 +17,8 @@ from headwater.box.component import Box
 from headwater.credentials import ensure_credentials
 from headwater.errors import ComponentError
 from headwater.profile import Profile, inherited_env
+from headwater.project import definition_states
 from headwater_assets.lib import webserver
-from headwater_assets.lib.code_server import states
 from headwater_assets.lib.component import DagsterComponent
 from headwater_assets.lib.webserver import Webserver
 
@@ -106,16 +106,16 @@ def test_what_is_asked_of_dagster_is_what_it_answers():
 
 def test_files_of_definitions_are_watched(box):
     """A new, a changed and a removed file are seen; a project file that cannot be read hides none of them for ever."""
-    before = states(box.profile)
+    before = definition_states(box.profile)
     folder = box.profile.project / "tables"
     (folder / "more.py").write_text("")
-    added = states(box.profile)
+    added = definition_states(box.profile)
     assert set(added) - set(before) == {folder / "more.py"}
 
     (folder / "more.py").unlink()
-    assert states(box.profile) == before
+    assert definition_states(box.profile) == before
     (box.profile.project / "headwater.toml").write_text("[project")
-    assert set(states(box.profile)) == {box.profile.project / "headwater.toml"}
+    assert set(definition_states(box.profile)) == {box.profile.project / "headwater.toml"}
 
 
 def test_the_code_server_serves_a_new_file(box):

@@ -11,25 +11,13 @@ import os
 import sys
 import threading
 import time
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
 
-from headwater.errors import ConfigError
 from headwater.profile import Profile
 from headwater.project import definition_states
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-__all__ = ["main", "states"]
+__all__ = ["main"]
 
 _LOOK_SECONDS = 2.0
-
-
-def states(profile: Profile) -> Mapping[Path, int]:
-    """Return the time of the last change of every file that definitions are made of."""
-    return definition_states(profile, _added(profile))
 
 
 def main() -> None:
@@ -41,23 +29,13 @@ def main() -> None:
 
 
 def _watch(profile: Profile) -> None:
-    before = states(profile)
+    before = definition_states(profile)
     while True:
         time.sleep(_LOOK_SECONDS)
-        now = states(profile)
+        now = definition_states(profile)
         if now != before:
             time.sleep(_LOOK_SECONDS)  # an editor or a checkout may be writing more than one file
             os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])  # noqa: S606 - itself
-
-
-def _added(profile: Profile) -> Iterator[Path]:
-    try:
-        # Packages above this one say where the files of what they add are.
-        added = [folder for point in entry_points(group="headwater.folders") for folder in point.load()(profile)]
-    except ConfigError:
-        return  # the server says so; a change of the project's file starts it anew
-    for folder in added:
-        yield from folder.rglob("*.yaml")
 
 
 if __name__ == "__main__":

@@ -61,10 +61,11 @@ def link(page: str, **parameters: object) -> str:
 
 
 def zone(name: str) -> str:
-    """Return what a name's colour is by: its zone, ``files``, or ``other``."""
+    """Return what a name's colour is by: its zone, ``files``, ``chart``, ``dashboard``, or ``other``."""
+    kind, colon, _ = name.partition(":")
+    if colon and kind in ("files", "chart", "dashboard"):
+        return kind
     first, dot, _ = name.partition(".")
-    if name.startswith("files:"):
-        return "files"
     return first if dot and first in ZONES else "other"
 
 

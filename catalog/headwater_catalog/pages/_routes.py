@@ -105,7 +105,6 @@ def _table(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
         edges=edges,
         changes=changes,
         links=site.links(table),
-        dashboards=site.dashboards([table["name"]]),
     )
 
 
@@ -149,16 +148,18 @@ def _lineage(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     asked = Parameters(given, ("name", "column", "as_of"))
     name, column, as_of = asked.required("name"), asked.text("column").lower(), asked.text("as_of")
     around = reader.lineage(name, columns=False, direction="both", depth=1, as_of=as_of, limit=_SHOWN)
-    return render("lineage.html", here="", name=around["table"], column=column, as_of=as_of, around=around)
+    (title,) = (one["title"] for one in around["nodes"] if one["name"] == around["table"])
+    about = {"name": around["table"], "title": title, "column": column, "as_of": as_of}
+    return render("lineage.html", here="", around=around, **about)
 
 
 def _impact(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    del site
     asked = Parameters(given, ("name", "column"))
     name, column = asked.required("name"), asked.text("column").lower()
     found = reader.impact(name, column=column, depth=_PATH_DEPTH, limit=_PATH_LIMIT)
     table = reader.table(name)
-    dashboards = site.dashboards([table["name"], *(one["table"] for one in found["breaks"])])
-    return render("impact.html", here="", table=table, column=column, found=found, dashboards=dashboards)
+    return render("impact.html", here="", table=table, column=column, found=found)
 
 
 def _health(reader: Reader, site: Site, given: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from urllib.parse import quote
 from headwater.table import ZONES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Link", "Site"]
@@ -32,10 +31,6 @@ class Link:
     url: str
 
 
-# Titles and addresses by table.
-Readers = Callable[[], Mapping[str, Sequence[tuple[str, str]]]]
-
-
 @dataclass(frozen=True)
 class Site:
     """The box around the pages.
@@ -44,25 +39,20 @@ class Site:
         libraries: The runtime with what runs in the browser.
         dagster: Address of Dagster's pages.
         superset: Address of Superset's pages.
-        readers: Gives title and address of every dashboard by the tables that it reads.
     """
 
     libraries: Path
     dagster: str
     superset: str
-    readers: Readers
-
-    def dashboards(self, tables: Iterable[str]) -> list[Link]:
-        """Return the dashboards that read some tables, each once."""
-        known = self.readers()
-        return list(dict.fromkeys(Link(*one) for name in tables for one in known.get(name, ())))
 
     def links(self, table: Mapping[str, Any]) -> list[Link]:
-        """Return where else a table is shown: as Dagster's asset, as Superset's dataset."""
+        """Return where else a table is shown: as Dagster's asset, as Superset's dataset, or on its own page there."""
         found = []
         zone, _, name = str(table["name"]).partition(".")
         if table["defined"] and zone in ZONES:
             found.append(Link("Asset in Dagster", f"http://{self.dagster}/assets/{quote(zone)}/{quote(name, safe='')}"))
+        if table["url"]:
+            found.append(Link("Superset", str(table["url"])))
         datasets = (_DATASET.fullmatch(one["text"]) for one in table["aliases"])
         found += [
             Link(

@@ -11,7 +11,6 @@ from headwater.profile import Profile
 
 from headwater_catalog.pages import Site
 from headwater_catalog.service.app import make_app
-from headwater_catalog.service.dashboards import Dashboards
 from headwater_catalog.service.definitions import Watch
 from headwater_catalog.store import Store
 
@@ -24,7 +23,6 @@ def main() -> None:
         libraries=Box(profile).runtimes.path("pages"),
         dagster=profile.address("dagster"),
         superset=profile.address("superset"),
-        readers=Dashboards(profile),
     )
     with Store(database_url(profile, "catalog-db"), profile.bucket) as store, Watch(profile):
         uvicorn.run(

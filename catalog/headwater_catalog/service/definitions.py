@@ -11,10 +11,11 @@ import logging
 import subprocess
 import sys
 import threading
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from headwater.box.components.databases import database_url
-from headwater.errors import ConfigError, DefinitionError, HeadwaterError
+from headwater.errors import ConfigError, DashboardError, DefinitionError, HeadwaterError
 from headwater.profile import Profile, inherited_env
 from headwater.project import definition_states, load_project
 
@@ -84,13 +85,16 @@ def main() -> int:
     try:
         from headwater_catalog.declared import declared_facts  # noqa: PLC0415 - sqlglot only where it is used
 
-        facts = declared_facts(load_project(profile))
+        project = load_project(profile)
+        # Packages above this one tell of what stands behind tables.
+        added = [one for point in entry_points(group="headwater.facts") for one in point.load()(project, profile)]
+        facts = (*declared_facts(project), *added)
         with Store(database_url(profile, "catalog-db"), profile.bucket) as store:
             changed = store.publish(facts)
     except HeadwaterError as error:
         _LOG.error("%s: %s", type(error).__name__, error)
-        return _WRONG if isinstance(error, ConfigError | DefinitionError) else 1
-    _LOG.info("%s tables are defined%s", len(facts), "" if changed else "; nothing has changed")
+        return _WRONG if isinstance(error, ConfigError | DashboardError | DefinitionError) else 1
+    _LOG.info("%s tables, charts and dashboards are defined%s", len(facts), "" if changed else "; nothing has changed")
     return 0
 
 

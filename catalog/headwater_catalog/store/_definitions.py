@@ -22,6 +22,8 @@ __all__ = ["publish"]
 # One publication of definitions at a time.
 _LOCK = 7_700_003
 _MARK = "definitions"
+# Kinds that exist by their definition alone, and are gone with it.
+_SHOWN = ("chart", "dashboard")
 
 
 def publish(connection: Connection[Any], bucket: str, facts: Sequence[TableFacts], at: datetime) -> bool:
@@ -51,12 +53,11 @@ class _Writer:
         before = self._connection.execute("SELECT defined FROM node WHERE id = %s", (identity,)).fetchone()
         problem = " ".join(one.problem for _, one in facts.lineage if one.problem)
         self._connection.execute(
-            """UPDATE node SET kind = %s, doc = %s, owner = %s, domain = %s, tags = %s, place = %s, code = %s,
-               problem = %s, fresh_within_hours = %s, defined = true WHERE id = %s""",
-            (
-                *(facts.kind, facts.doc, facts.owner, facts.domain, list(facts.tags)),
-                *(facts.place, facts.code, problem, facts.fresh_within_hours, identity),
-            ),
+            """UPDATE node SET kind = %(kind)s, title = %(title)s, url = %(url)s, doc = %(doc)s, owner = %(owner)s,
+               domain = %(domain)s, tags = %(tags)s, place = %(place)s, code = %(code)s, problem = %(problem)s,
+               fresh_within_hours = %(fresh_within_hours)s, defined = true,
+               dropped_at = CASE WHEN %(kind)s = ANY(%(shown)s) THEN NULL ELSE dropped_at END WHERE id = %(id)s""",
+            {**vars(facts), "tags": list(facts.tags), "problem": problem, "shown": list(_SHOWN), "id": identity},
         )
         if before and not before[0]:
             self._nodes.change(identity, self._at, "defined", facts.place)
@@ -66,6 +67,7 @@ class _Writer:
 
     def _words(self, identity: int, facts: TableFacts) -> None:
         self._connection.execute("DELETE FROM word WHERE node_id = %s AND what NOT IN ('name', 'column')", (identity,))
+        self._nodes.describe(identity, "title", [facts.title])
         self._nodes.describe(identity, "doc", [facts.doc])
         self._nodes.describe(identity, "owner", [facts.owner])
         self._nodes.describe(identity, "domain", [facts.domain])
@@ -100,4 +102,8 @@ class _Writer:
             for origin in (Origin.DECLARED, Origin.PARSED):
                 replace_edges(self._connection, identity, origin, self._at, {})
             self._nodes.change(identity, self._at, "no longer defined")
-        self._connection.execute("UPDATE node SET defined = false WHERE id = ANY(%s)", (gone,))
+        self._connection.execute(
+            """UPDATE node SET defined = false, dropped_at = CASE WHEN kind = ANY(%s) THEN %s ELSE dropped_at END
+               WHERE id = ANY(%s)""",
+            (list(_SHOWN), self._at, gone),
+        )

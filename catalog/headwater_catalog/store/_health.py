@@ -41,8 +41,8 @@ def health(connection: Connection[Any], want: str, limit: int) -> dict[str, Any]
     }
 
 
-# Dropped tables want nothing; folders of files have no owner and are written by nobody. Each part is looked up by node:
-# joining all writes with all edges would depend on the planner's statistics, which a young catalog has none of.
+# Dropped tables want nothing; folders of files, charts and dashboards are written by nobody. Each part is looked up by
+# node: joining all writes with all edges would depend on the planner's statistics, which a young catalog has none of.
 _STATE = """
 WITH state AS (
   SELECT n.name, n.owner, n.doc, n.problem, n.defined, n.fresh_within_hours, written.at AS written_at, last.state,
@@ -64,7 +64,7 @@ WITH state AS (
         AND r.state IN ('COMPLETE', 'RUNNING'))
     ORDER BY s.name LIMIT 1
   ) AS newer ON true
-  WHERE n.dropped_at IS NULL AND n.kind <> 'files'
+  WHERE n.dropped_at IS NULL AND n.kind = 'table'
 )"""
 
 _COUNTS = f"""{_STATE} SELECT count(*), {", ".join(f"count(*) FILTER (WHERE {how})" for how in WANTS.values())}

@@ -69,8 +69,8 @@ class Reader:
         """
         node = self._node(name)
         row = self._one(
-            """SELECT name, kind, doc, owner, domain, tags, place, code, problem, defined, made_at, dropped_at,
-                 fresh_within_hours
+            """SELECT name, kind, title, url, doc, owner, domain, tags, place, code, problem, defined, made_at,
+                 dropped_at, fresh_within_hours
                FROM node WHERE id = %s""",
             node,
         )
@@ -84,6 +84,7 @@ class Reader:
         )
         row["runs"] = self._all(_RUNS, node, 10)
         row["drift"] = drift_of(self._connection, node)
+        row["dashboards"] = self._all(_DASHBOARDS, node)
         for way in ("up", "down"):
             graph = walk_tables(self._connection, node, Question(direction=way, depth=1, at=_now(), limit=200))
             row[{"up": "upstreams", "down": "downstreams"}[way]] = sorted(
@@ -188,13 +189,16 @@ class Reader:
     def _breaks(self, node: int, graph: Graph, broken: Mapping[int, set[str]]) -> dict[str, Any]:
         names = self._names({*broken, node})
         certain = _certain(node, graph)
-        owners = dict(
-            self._connection.execute("SELECT id, owner FROM node WHERE id = ANY(%s)", (list(broken),)).fetchall()
-        )
+        facts = {
+            identity: {"kind": kind, "title": title, "url": url, "owner": owner}
+            for identity, kind, title, url, owner in self._connection.execute(
+                "SELECT id, kind, title, url, owner FROM node WHERE id = ANY(%s)", (list(broken),)
+            )
+        }
         tables = [
             {
                 "table": names[other],
-                "owner": owners.get(other, ""),
+                **facts[other],
                 "steps": graph.nodes.get(other, 0),
                 "columns": sorted(columns - {""}),
                 "all_rows": "" in columns,
@@ -217,13 +221,14 @@ class Reader:
             for other, step in graph.nodes.items()
         }
         rows = self._connection.execute(
-            """SELECT n.id, n.name, n.kind, n.owner, n.dropped_at IS NOT NULL, p.snapshot, p.run_id FROM node AS n
+            """SELECT n.id, n.name, n.kind, n.title, n.owner, n.dropped_at IS NOT NULL, p.snapshot, p.run_id
+               FROM node AS n
                LEFT JOIN LATERAL (SELECT snapshot, run_id FROM partaking WHERE node_id = n.id AND direction = 'out'
                  AND at <= %s ORDER BY at DESC LIMIT 1) AS p ON true WHERE n.id = ANY(%s)""",
             (at, list(steps)),
         ).fetchall()
         names = {row[0]: row[1] for row in rows}
-        keys = ("name", "kind", "owner", "dropped", "snapshot", "run")
+        keys = ("name", "kind", "title", "owner", "dropped", "snapshot", "run")
         nodes = [{**dict(zip(keys, row[1:], strict=True)), "steps": steps[row[0]]} for row in rows]
         edges = {pair: origins for graph in graphs for pair, origins in graph.edges.items()}
         columns = {one for graph in graphs for one in graph.columns}
@@ -313,6 +318,18 @@ _RUNS = """
 SELECT r.id AS run, r.state, r.job_name AS job, r.engine, r.partition, p.direction, p.snapshot, p.rows, p.bytes,
   r.began_at, r.ended_at, r.error
 FROM partaking AS p JOIN run AS r ON r.id = p.run_id WHERE p.node_id = %s ORDER BY p.at DESC, r.id LIMIT %s
+"""
+
+# A dashboard stands one step behind its charts; what its own filters look at, right behind the table.
+_DASHBOARDS = """
+WITH behind AS (
+  SELECT e.target_id AS id FROM edge AS e WHERE e.source_id = %s AND e.until IS NULL
+), dashboard AS (
+  SELECT id FROM behind
+  UNION SELECT e.target_id FROM behind AS b JOIN node AS c ON c.id = b.id AND c.kind = 'chart'
+    JOIN edge AS e ON e.source_id = b.id AND e.until IS NULL
+)
+SELECT n.name, n.title, n.url FROM dashboard JOIN node AS n USING (id) WHERE n.kind = 'dashboard' ORDER BY n.title
 """
 
 _NEIGHBOURS = b"""

@@ -15,7 +15,7 @@ __all__ = ["choices", "search"]
 _ALIKE = 0.4
 # A word that very many tables share is not ranked to the last one.
 _CANDIDATES = 5000
-_WEIGHTS = {"name": 1.0, "column": 0.8, "tag": 0.8, "owner": 0.7, "domain": 0.7}
+_WEIGHTS = {"name": 1.0, "title": 0.9, "column": 0.8, "tag": 0.8, "owner": 0.7, "domain": 0.7}
 
 
 def search(connection: Connection[Any], text: str, narrowed: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ WITH hit AS (
   FROM hit LEFT JOIN unnest(%(names)s::text[], %(weights)s::float[]) AS w (name, weight) ON w.name = hit.what
   ORDER BY node_id, score DESC, text
 )
-SELECT n.name, n.kind, n.doc, n.owner, n.tags, round(b.score::numeric, 3)::float AS score, b.text AS matched,
+SELECT n.name, n.kind, n.title, n.doc, n.owner, n.tags, round(b.score::numeric, 3)::float AS score, b.text AS matched,
   b.what AS "in"
 FROM best AS b JOIN node AS n ON n.id = b.node_id
 {_NARROWED}
@@ -73,9 +73,9 @@ ORDER BY n.dropped_at IS NOT NULL, score DESC, n.name LIMIT %(limit)s
 """.encode()  # noqa: S608 - our own words only
 
 _EVERY = f"""
-SELECT n.name, n.kind, n.doc, n.owner, n.tags, 0 AS score, '' AS matched, '' AS "in" FROM node AS n
+SELECT n.name, n.kind, n.title, n.doc, n.owner, n.tags, 0 AS score, '' AS matched, '' AS "in" FROM node AS n
 {_NARROWED}
-ORDER BY n.dropped_at IS NOT NULL, n.kind = 'files', n.name LIMIT %(limit)s
+ORDER BY n.dropped_at IS NOT NULL, n.kind <> 'table', n.name LIMIT %(limit)s
 """.encode()  # noqa: S608 - our own words only
 
 _CHOICES = {

@@ -63,7 +63,16 @@ class Page(HTMLParser):
 
 def hit(evil: str, what: str = "doc") -> dict:
     """Return a result of search that is hostile in every field."""
-    return {"name": evil, "kind": "table", "doc": evil, "owner": evil, "tags": [evil], "matched": evil, "in": what}
+    return {
+        "name": evil,
+        "kind": "table",
+        "title": "",
+        "doc": evil,
+        "owner": evil,
+        "tags": [evil],
+        "matched": evil,
+        "in": what,
+    }
 
 
 def run_of(evil: str) -> dict:
@@ -94,8 +103,10 @@ def table(evil: str) -> dict:
         "columns": [{"source": evil, "source_column": evil, "target_column": evil, "origin": "parsed"}],
     }
     return {
-        **dict.fromkeys(("name", "doc", "owner", "domain", "place", "code", "problem"), evil),
+        **dict.fromkeys(("name", "title", "doc", "owner", "domain", "place", "code", "problem"), evil),
         "kind": "table",
+        "url": "http://s:2/x",
+        "dashboards": [{"name": evil, "title": evil, "url": "http://s:2/y"}],
         "tags": [evil],
         "columns": [column],
         "aliases": [{"text": evil, "kind": "other"}],
@@ -127,7 +138,8 @@ def pages(evil: str) -> dict[str, str]:
     """Return every page over hostile facts."""
     about, way = table(evil), {"cut": True, "columns": [edge(evil)]}
     around = {"edges": [edge(evil)], "as_of": NOW}
-    broken = {"table": evil, "steps": 1, "columns": [evil], "all_rows": True, "certain": False, "owner": evil}
+    broken = {"table": evil, "kind": "chart", "title": evil, "owner": evil, "steps": 1, "columns": [evil]}
+    broken |= {"all_rows": True, "certain": False}
     narrowed = {"zone": "", "owner": evil, "tag": evil}
     found = {"query": evil, "narrowed": narrowed, "more": True}
     some = {"owners": [{"name": evil, "tables": 1}], "tags": [], "zones": []}
@@ -143,24 +155,25 @@ def pages(evil: str) -> dict[str, str]:
         "wants": list(WANTS),
     }
     health = {"tables": 1, "wants": dict.fromkeys(WANTS, 1), "results": [ill], "cut": True}
-    site = Site(Path(), "d:1", "s:2", lambda: {evil: [(evil, "http://s:2/x")]})
-    links, dashboards = site.links(about | {"name": f"curated.{evil}"}), site.dashboards([evil, evil])
+    links = Site(Path(), "d:1", "s:2").links(about | {"name": f"curated.{evil}"})
     return {
         "search": render("search.html", here="search", choices=some, zones=ZONES, results=[hit(evil)], **found),
         "nothing": render("results.html", results=[], **found),
         "table": render(
             "table.html", here="", table=about, changes=[{"at": NOW, "what": evil, "detail": evil}],
-            links=links, dashboards=dashboards,
+            links=links,
             edges={"up": [edge(evil)], "down": [edge(evil)]},
         ),
         "column": render(
             "column.html", here="", table=about, column=evil, facts=about["columns"][0], ways={"up": way, "down": way}
         ),
         "run": render("run.html", here="", run=run_of(evil)),
-        "lineage": render("lineage.html", here="", name=evil, column=evil, as_of=evil, around=around),
+        "lineage": render(
+            "lineage.html", here="", name=evil, title=evil, column=evil, as_of=evil, around=around
+        ),
         "impact": render(
             "impact.html", here="", table=about, column=evil,
-            found={"breaks": [broken], "owners": [evil], "cut": True}, dashboards=dashboards,
+            found={"breaks": [broken], "owners": [evil], "cut": True},
         ),
         "health": render("health.html", here="health", want="", found=health),
         "error": bytes(error_page(404, evil).body).decode(),
@@ -280,16 +293,22 @@ def test_a_link_leaves_out_what_is_not_given():
 
 def test_links_to_the_rest_of_the_box():
     """A defined table leads to its asset, a dataset to Superset; a table that nobody defines has no asset."""
-    site = Site(Path(), "127.0.0.1:1", "127.0.0.1:2", lambda: {"curated.a": [("One", "u")], "raw.b": [("One", "u")]})
-    known = {"name": "curated.a", "defined": True, "aliases": [{"text": "superset:12"}, {"text": "superset:x"}]}
+    site = Site(Path(), "127.0.0.1:1", "127.0.0.1:2")
+    known = {
+        "name": "curated.a",
+        "url": "",
+        "defined": True,
+        "aliases": [{"text": "superset:12"}, {"text": "superset:x"}],
+    }
 
     assert [one.url for one in site.links(known)] == [
         "http://127.0.0.1:1/assets/curated/a",
         "http://127.0.0.1:2/explore/?datasource_type=table&datasource_id=12",
     ]
-    assert [one.title for one in site.dashboards(["raw.b", "curated.a", "raw.c"])] == ["One"]
-    assert site.links({"name": "curated.a", "defined": False, "aliases": []}) == []
-    assert site.links({"name": "files:in", "defined": True, "aliases": []}) == []
+    assert site.links({"name": "curated.a", "url": "", "defined": False, "aliases": []}) == []
+    assert site.links({"name": "files:in", "url": "", "defined": True, "aliases": []}) == []
+    shown = site.links({"name": "dashboard:a", "url": "http://127.0.0.1:2/a", "defined": True, "aliases": []})
+    assert [one.url for one in shown] == ["http://127.0.0.1:2/a"]
 
 
 def test_others_link_to_a_tables_page(tmp_path):

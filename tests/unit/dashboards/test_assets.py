@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from importlib.metadata import entry_points
 
 import pytest
 from command_line import headwater
@@ -11,10 +10,8 @@ from dagster import AssetKey
 from headwater.credentials import ensure_credentials
 from headwater.errors import DashboardError
 from headwater.profile import Profile
-from headwater.project import load_project
+from headwater.project import definition_states, load_project
 from headwater_assets.lib.adapter import definitions_of
-from headwater_assets.lib.code_server import states
-from headwater_catalog.service.dashboards import Dashboards
 from headwater_dashboards.superset import Superset
 
 
@@ -50,15 +47,15 @@ def test_a_mistake_in_yaml_takes_no_table_from_dagster(tmp_path, caplog):
     assert "bad.yaml, line 1" in caplog.text
 
 
-def test_a_saved_dashboard_shows_up_in_dagster(tmp_path):
-    """The code server watches YAML as it watches definitions."""
+def test_a_saved_dashboard_shows_up(tmp_path):
+    """Dagster's code server and the catalog watch YAML as they watch definitions."""
     profile = _profile(tmp_path)
-    before = dict(states(profile))
+    before = dict(definition_states(profile))
     (tmp_path / "dashboards" / "dashboards").mkdir(parents=True)
     new = tmp_path / "dashboards" / "dashboards" / "mine.yaml"
     new.write_text("uuid: x")
 
-    assert set(states(profile)) - set(before) == {new}
+    assert set(definition_states(profile)) - set(before) == {new}
     assert any(file.name == "loan_portfolio.yaml" for file in before)
 
 
@@ -77,17 +74,3 @@ def test_a_push_to_a_stopped_box_is_one_sentence(tmp_path):
         done = headwater(profile, "dashboards", *command, check=False)
         assert done.returncode == 1
         assert done.stderr == f"error: The box in {profile.home} is stopped; start it with `headwater up`.\n"
-
-
-def test_the_catalog_is_told_which_dashboards_read_a_table(tmp_path):
-    """Title and address by table, found by the entry point; broken YAML takes no page with it."""
-    point = next(iter(entry_points(group="headwater.readers")))
-    told = point.load()(_profile(tmp_path))
-
-    assert ("Delinquency by vintage", "http://127.0.0.1:7701/superset/dashboard/loan-delinquency/") in told[
-        "curated.loan_vintage"
-    ]
-    broken = _profile(tmp_path, dashboards="")
-    (tmp_path / "dashboards" / "charts").mkdir(parents=True)
-    (tmp_path / "dashboards" / "charts" / "bad.yaml").write_text("uuid: [")
-    assert Dashboards(broken)() == {}

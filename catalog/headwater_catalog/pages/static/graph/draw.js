@@ -4,12 +4,13 @@ import { HEAD, ROW, fit, isLit } from "./layout.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ZONES = new Set(["raw", "partitioned", "curated"]);
+const SAID = { files: "folder of files", chart: "chart", dashboard: "dashboard" }; // in place of an owner
 const ROUND = 7;
 const READABLE = 0.5;
 const MANY = 120; // more than that do not glide to their places
 
 export const zoneOf = (name) =>
-  name.startsWith("files:") ? "files" : name.includes(".") && ZONES.has(name.split(".", 1)[0]) ? name.split(".", 1)[0] : "other";
+  /^(files|chart|dashboard):/.test(name) ? name.split(":", 1)[0] : name.includes(".") && ZONES.has(name.split(".", 1)[0]) ? name.split(".", 1)[0] : "other";
 
 export function make(kind, attributes = {}, ...inside) {
   const made = document.createElementNS(SVG, kind);
@@ -143,7 +144,7 @@ function drawBox(group, model, node, box, sides) {
     make("rect", { class: "node-box", width: box.width, height: box.height, rx: 6 }),
     make("path", { class: "node-zone", d: `M6,0H5V${box.height}H6A6,6 0 0 1 0,${box.height - 6}V6A6,6 0 0 1 6,0Z` }),
     drawTitle(node, box),
-    make("text", { class: "node-sub", x: 14, y: 34 }, zone === "files" ? "folder of files" : fit(node.owner || "no owner", "column", box.width - 100)),
+    make("text", { class: "node-sub", x: 14, y: 34 }, SAID[zone] || fit(node.owner || "no owner", "column", box.width - 100)),
   ];
   if (zone !== "files") parts.push(drawToggle(node, box));
   if (box.rows.length || box.more) parts.push(make("line", { class: "node-line", x1: 5, x2: box.width, y1: HEAD, y2: HEAD }));
@@ -158,7 +159,7 @@ function drawTitle(node, box) {
     "a",
     { href: `/table?${new URLSearchParams({ name: node.name })}`, "data-key": `title ${node.name}` },
     make("rect", { class: "node-focus", x: 10, y: 4, width: box.width - 22, height: 19, rx: 3 }),
-    make("text", { class: "node-title", x: 14, y: 18 }, fit(node.name, "title", box.width - 30)),
+    make("text", { class: "node-title", x: 14, y: 18 }, fit(node.title || node.name, "title", box.width - 30)),
     make("title", {}, node.name),
   );
 }

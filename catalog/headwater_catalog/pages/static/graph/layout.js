@@ -92,7 +92,7 @@ export class Layout {
 
 function sized(node, { seen, more }) {
   const wide = Math.max(
-    measure(node.name, "title") + 34,
+    measure(node.title || node.name, "title") + 34,
     ...seen.map((one) => measure(one.name, "column") + Math.min(measure(one.type, "column"), 110) + 46),
   );
   const rows = seen.map((one, at) => ({ ...one, y: HEAD + PAD / 2 + at * ROW }));

@@ -1,0 +1,166 @@
+"""What the catalog is told about charts and dashboards: which columns each metric, dimension and filter is made of.
+
+A chart is written as the query that it asks, and read by what reads every other SQL. So a metric is ``aggregated``, a
+calculated column ``transformed``, and a filter decides about the chart's rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater.dialects import TRINO
+from headwater_catalog.model import WHOLE_TABLE, ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
+from headwater_catalog.parsed import query_lineage
+
+from headwater_dashboards._layout import charts_in
+from headwater_dashboards._references import Reference, references
+from headwater_dashboards.documents import Document, Documents, folders, load
+from headwater_dashboards.forms import COUNT, COUNT_SQL, slug_of
+from headwater_dashboards.superset import dashboard_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from headwater.profile import Profile
+    from headwater.project import Project
+
+__all__ = ["facts"]
+
+_FILTERS = ("adhoc_filters", "adhoc_filters_b")
+
+
+def facts(project: Project, profile: Profile) -> tuple[TableFacts, ...]:
+    """Return every chart and dashboard of a project, with what each is made of.
+
+    Raises:
+        ConfigError: ``headwater.toml`` names a folder that is none.
+        DashboardError: A file is wrong; the sentences name file and line.
+    """
+    documents = load(folders(profile))
+    tables = {table.name: tuple(table.types) for table in project.tables}
+    domains = {name: source.domain for name, source in project.sources.items()}
+    charts = [_chart(one, documents, tables, domains) for one in documents.of("charts")]
+    return (*charts, *(_dashboard(one, documents, tables, profile) for one in documents.of("dashboards")))
+
+
+def _chart(
+    one: Document,
+    documents: Documents,
+    tables: Mapping[str, Sequence[str]],
+    domains: Mapping[str, str],
+) -> TableFacts:
+    dataset = documents.find("datasets", one.data["dataset"])
+    table = str(dataset.data["table"]) if dataset else ""
+    outputs, filters = _expressions(one, dataset)
+    return TableFacts(
+        name=_name(one),
+        kind="chart",
+        title=str(one.data["title"]),
+        doc=str(one.data.get("description", "")),
+        domain=domains.get(table, ""),
+        columns=tuple(ColumnFacts(name, kind, sql) for name, (kind, sql) in outputs.items()),
+        lineage=tuple(_said(_name(one), table, _query(table, outputs, filters), tables)) if table else (),
+        place=one.at(),
+        code=_query(table, outputs, filters),
+    )
+
+
+def _dashboard(
+    one: Document, documents: Documents, tables: Mapping[str, Sequence[str]], profile: Profile
+) -> TableFacts:
+    charts = [found for _, name in charts_in(one.data) if (found := documents.find("charts", name))]
+    edges = {
+        ColumnEdge(_name(chart), column, chart.name.lower(), Kind.COPIED)
+        for chart in charts
+        for column in _expressions(chart, documents.find("datasets", chart.data["dataset"]))[0]
+    }
+    chosen = [found for held in one.data.get("filters", []) for found in _filter(held, documents, tables)]
+    return TableFacts(
+        name=_name(one),
+        kind="dashboard",
+        title=str(one.data["title"]),
+        url=dashboard_url(profile, slug_of(one)),
+        doc=str(one.data.get("description", "")),
+        owner=str(one.data.get("owner", "")),
+        columns=tuple(ColumnFacts(chart.name.lower(), "chart", str(chart.data["title"])) for chart in charts),
+        lineage=(
+            (
+                Origin.DECLARED,
+                Lineage(
+                    target=_name(one),
+                    sources=tuple(dict.fromkeys((*map(_name, charts), *(edge.source for edge in chosen)))),
+                    columns=frozenset((*edges, *chosen)),
+                ),
+            ),
+        ),
+        place=one.at(),
+    )
+
+
+def _name(one: Document) -> str:
+    """Return what the catalog calls a chart or dashboard; people see its title."""
+    return f"{one.kind.removesuffix('s')}:{one.name}"
+
+
+def _said(name: str, table: str, query: str, tables: Mapping[str, Sequence[str]]) -> Iterator[tuple[Origin, Lineage]]:
+    yield Origin.DECLARED, Lineage(target=name, sources=(table,))
+    yield Origin.PARSED, query_lineage(query, "trino", tables, name)
+
+
+def _filter(held: object, documents: Documents, tables: Mapping[str, Sequence[str]]) -> Iterator[ColumnEdge]:
+    """Yield what of a table a dashboard's own filter looks at."""
+    if not isinstance(held, dict) or not held.get("column"):
+        return
+    dataset = documents.find("datasets", held.get("dataset"))
+    if dataset is None:
+        return
+    table, column = str(dataset.data["table"]), _column(str(held["column"]), dataset)
+    read = query_lineage(_query(table, {}, [column]), "trino", tables, "")
+    yield from (ColumnEdge(edge.source, edge.source_column, WHOLE_TABLE, Kind.FILTER) for edge in read.columns)
+
+
+def _expressions(one: Document, dataset: Document | None) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Return what a chart shows, by name with ``metric`` or ``dimension`` and its SQL, and the SQL of its filters."""
+    shown: dict[str, tuple[str, str]] = {}
+    filters: list[str] = []
+    for found in references(one.data.get("params", {})):
+        kind, sql = _resolved(found, dataset)
+        if found.place[0] in _FILTERS:
+            filters.append(sql)
+        else:
+            shown.setdefault(_shown_name(found), (kind, sql))
+    return shown, filters
+
+
+def _shown_name(found: Reference) -> str:
+    return " ".join(found.text.split()).lower()
+
+
+def _resolved(found: Reference, dataset: Document | None) -> tuple[str, str]:
+    if found.kind == "sql":
+        return _kind_of(found.place), found.text
+    metrics = {COUNT: {"sql": COUNT_SQL}, **(dataset.data.get("metrics", {}) if dataset else {})}
+    if found.kind != "column" and found.text in metrics:
+        return "metric", str(metrics[found.text].get("sql", COUNT_SQL))
+    column = _column(found.text, dataset)
+    # A metric that was put together of a column and an aggregate; which one does not matter to lineage.
+    return ("metric", f"max({column})") if found.place[-1] == "column_name" else ("dimension", column)
+
+
+def _kind_of(place: Sequence[object]) -> str:
+    return "metric" if "metric" in str(place[0]) or place[0] in ("size", "x", "y") else "dimension"
+
+
+def _column(name: str, dataset: Document | None) -> str:
+    calculated = (dataset.data.get("columns", {}) if dataset else {}).get(name) or {}
+    return str(calculated.get("sql") or TRINO.quoted(name))
+
+
+def _query(table: str, shown: Mapping[str, tuple[str, str]], filters: Iterable[str]) -> str:
+    """Return the query that a chart asks, without its order and bounds."""
+    values = [f"{sql} AS {TRINO.quoted(name)}" for name, (_, sql) in shown.items()]
+    schema, _, name = table.partition(".")
+    chosen = " AND ".join(f"({sql}) IS NOT NULL" for sql in filters)
+    where = f"\nWHERE {chosen}" if chosen else ""
+    listed = ",\n  ".join(values) or "1 AS one"
+    return f"SELECT\n  {listed}\nFROM {TRINO.quoted(schema)}.{TRINO.quoted(name)}{where}"
