@@ -33,9 +33,7 @@ class BenchBox:
     """A box that is started and stopped through the command line, as a user would."""
 
     def __init__(self) -> None:
-        project = _FOLDER / "project"
-        project.mkdir(parents=True, exist_ok=True)
-        (project / "headwater.toml").write_text(_PROJECT, encoding="utf-8")
+        project = _new_project()
         self.profile = Profile.load(
             HEADWATER_PROJECT=str(project),
             HEADWATER_HOME=str(_FOLDER / "home"),
@@ -57,9 +55,10 @@ class BenchBox:
         return done.stdout + done.stderr
 
     def remove(self) -> None:
-        """Stop the box and delete what it keeps."""
+        """Stop the box and delete what it keeps, and the project's files: a box loads what it finds when it starts."""
         self.headwater("down")
         shutil.rmtree(self.profile.home, ignore_errors=True)
+        _new_project()
 
     @contextmanager
     def up(self, *components: str) -> Iterator[str]:
@@ -69,3 +68,11 @@ class BenchBox:
             yield self.headwater("up", *components)
         finally:
             self.headwater("down")
+
+
+def _new_project() -> Path:
+    project = _FOLDER / "project"
+    shutil.rmtree(project, ignore_errors=True)
+    project.mkdir(parents=True)
+    (project / "headwater.toml").write_text(_PROJECT, encoding="utf-8")
+    return project

@@ -28,15 +28,13 @@ FROM {relation}
 
 def ingest(box: BenchBox, rounds: int, say: Callable[[str], None]) -> list[Pair]:
     """Ingest one file all three ways, in turns, and compare what is in the tables."""
-    box.profile.home.mkdir(parents=True, exist_ok=True)
     file = box.profile.project / "trips.csv"
-    python = own_python(box.profile.project, "awswrangler")
-    _make(file)
     with box.up("postgres", "minio", "metastore", "trino"):
+        python = own_python(box.profile.project, "awswrangler")
+        _make(file)
         done = [_round(box, file, python, say) for _ in range(rounds)]
     ours, duckdb, awswrangler = (list(column) for column in zip(*done, strict=True))
     what = f"Ingest a CSV file of {_ROWS / 1e6:g}M rows, {file.stat().st_size / 1e6:.0f} MB"
-    file.unlink()
     return [
         _pair(what, "DuckDB script to a Parquet file on the local disk", 1.5, ours, duckdb),
         _pair(what, "awswrangler's `s3.to_parquet` on the same MinIO", 0.5, ours, awswrangler),
