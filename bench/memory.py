@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -67,15 +67,20 @@ def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, An
 
 def _by_component(box: BenchBox) -> dict[str, float]:
     """Return MiB per component; processes that carry the box's mark and no component's pid count as others."""
-    roots = _roots(box)
+    owners = _owners(box)
     found: dict[str, float] = defaultdict(float)
-    for process in members(box.profile.home):
-        try:
-            family = {process.pid, *(parent.pid for parent in process.parents())}
-            owner = next((name for pid, name in roots.items() if pid in family), _OTHERS)
-            found[owner] += process.memory_full_info().pss / _MIB
-        except psutil.Error:
-            continue
+    for pid in {*owners, *(process.pid for process in members(box.profile.home))}:
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found[owners.get(pid, _OTHERS)] += psutil.Process(pid).memory_full_info().pss / _MIB
+    return found
+
+
+def _owners(box: BenchBox) -> Mapping[int, str]:
+    """Return the component of every process below a component's own; PostgreSQL's write over the mark they carry."""
+    found: dict[int, str] = {}
+    for root, name in _roots(box).items():
+        with suppress(psutil.Error):
+            found |= {one.pid: name for one in (psutil.Process(root), *psutil.Process(root).children(recursive=True))}
     return found
 
 
