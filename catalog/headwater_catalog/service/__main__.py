@@ -12,6 +12,7 @@ from headwater.profile import Profile
 from headwater_catalog.pages import Site
 from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
+from headwater_catalog.service.metastore import Follower
 from headwater_catalog.store import Store
 
 
@@ -24,7 +25,8 @@ def main() -> None:
         dagster=profile.address("dagster"),
         superset=profile.address("superset"),
     )
-    with Store(database_url(profile, "catalog-db"), profile.bucket) as store, Watch(profile):
+    store = Store(database_url(profile, "catalog-db"), profile.bucket)
+    with store, Watch(profile), Follower(profile, store):
         uvicorn.run(
             make_app(store, profile.credentials.password("catalog"), hosts=(profile.host, "localhost"), site=site),
             host=profile.host,

@@ -13,12 +13,13 @@ from headwater_catalog.store._migrate import migrate
 from headwater_catalog.store._reads import NotFound, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
     from headwater_catalog.model import TableFacts
+    from headwater_catalog.notices import Notice, TableState
 
 __all__ = ["WANTS", "NotFound", "Reader", "Store", "migrate"]
 
@@ -102,6 +103,45 @@ class Store:
         from headwater_catalog.store._events import record  # noqa: PLC0415
 
         return self._written(lambda connection: record(connection, self._bucket, body, sender))
+
+    def followed(self) -> int | None:
+        """Return the number of the metastore's last notice that was taken in; None before the first.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._follow import followed  # noqa: PLC0415
+
+        return self._written(followed)
+
+    def follow(self, told: Sequence[Notice], states: Mapping[str, TableState], last: int) -> None:
+        """Take in what happened in the metastore.
+
+        Args:
+            told: In order; what was taken in before is passed over.
+            states: The tables that it happened to, as they are now; those that are gone are missing.
+            last: The number of the last notice, of a table or not.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._follow import follow  # noqa: PLC0415
+
+        self._written(lambda connection: follow(connection, self._bucket, told, states, last))
+
+    def resync(self, states: Sequence[TableState], last: int) -> None:
+        """Bring the catalog to the tables that there are in the metastore, and forget none that is gone.
+
+        Args:
+            states: Every table.
+            last: The number of the last notice before they were listed.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._follow import resync  # noqa: PLC0415
+
+        self._written(lambda connection: resync(connection, self._bucket, states, last))
 
     def refuse(self, body: bytes, sender: str, reason: str) -> None:
         """Keep an event aside that breaks the specification.

@@ -144,6 +144,9 @@ class _Writer:
         node = self._nodes.find(part.aliases[0], at) if what == "dropped" else self._nodes.see(part.aliases, at)
         if node is None:
             return  # dropped without ever having been seen
+        followed = self._connection.execute("SELECT followed FROM node WHERE id = %s", (node,)).fetchone()
+        if followed and followed[0]:
+            return  # the metastore has told, or will
         self._nodes.change(node, at, what)
         self._connection.execute(_LIFE, {"id": node})
 

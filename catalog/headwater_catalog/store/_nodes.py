@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Nodes"]
 
 _INSTANT = timedelta(microseconds=1)
+# How far the times may differ at which two tell of the same: the metastore counts whole seconds, an engine tells late.
+_APART = timedelta(seconds=5)
 
 
 class Nodes(Known):
@@ -92,7 +94,7 @@ class Nodes(Known):
     def rename(self, old: str, new: str, at: datetime) -> None:
         """Record that a table got another name; what was seen under the new one since belongs to it."""
         before, after = (reference(text, self._bucket).name for text in (old, new))
-        if before == after:
+        if before == after or self._is_known(before, after, at):
             return
         late = self.find(after, at)
         identity = self.see([before], at - _INSTANT)  # from then on the name is free
@@ -104,6 +106,15 @@ class Nodes(Known):
             self._merge(late, identity)
         self._call(identity)
         self.change(identity, at, "renamed", f"{before} to {after}")
+
+    def _is_known(self, before: str, after: str, at: datetime) -> bool:
+        """Return whether another teller has told of this very rename; their clocks differ."""
+        found = self._connection.execute(
+            """SELECT 1 FROM rename WHERE old_name = %(before)s AND new_name = %(after)s
+               AND at BETWEEN %(at)s - %(apart)s AND %(at)s + %(apart)s LIMIT 1""",
+            {"before": before, "after": after, "at": at, "apart": _APART},
+        ).fetchone()
+        return found is not None
 
     def _call(self, identity: int) -> None:
         """Give a node the name that it has now."""
@@ -139,6 +150,15 @@ class Nodes(Known):
         """Add to a table's history."""
         self._connection.execute(
             "INSERT INTO change VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING", (identity, at, what, detail)
+        )
+
+    def change_once(self, identity: int, at: datetime, what: str) -> None:
+        """Add to a table's history what somebody else may have told already."""
+        self._connection.execute(
+            """INSERT INTO change SELECT %(id)s, %(at)s, %(what)s, '' WHERE NOT EXISTS (
+                 SELECT 1 FROM change WHERE node_id = %(id)s AND what = %(what)s
+                 AND at BETWEEN %(at)s - %(apart)s AND %(at)s + %(apart)s) ON CONFLICT DO NOTHING""",
+            {"id": identity, "at": at, "what": what, "apart": _APART},
         )
 
     def columns(self, identity: int, columns: Sequence[ColumnFacts], origin: str, at: datetime) -> None:

@@ -1,0 +1,112 @@
+"""Follows the metastore's notification log, so that a table made, altered or dropped by anybody shows within seconds.
+
+The log is read on from the last notice that was taken in. When it no longer reaches back that far, or at the very first
+time, every table is looked at once; no table is ever polled.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from headwater.box.components.metastore import metastore_client
+from headwater.errors import ComponentError
+from headwater.table import ZONES
+
+from headwater_catalog.notices import Happening, TableState, notices, table_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    from headwater.profile import Profile
+
+    from headwater_catalog.store import Store
+
+__all__ = ["Follower"]
+
+_LOG = logging.getLogger("headwater.catalog")
+_LOOK_SECONDS = 1.0
+_AGAIN_SECONDS = 5.0
+_AT_ONCE = 200
+
+
+class Follower:
+    """Takes in what happens in the metastore, from a thread of its own.
+
+    Args:
+        profile: Whose metastore.
+        store: What it is written to.
+    """
+
+    def __init__(self, profile: Profile, store: Store) -> None:
+        self._profile, self._store, self._stop = profile, store, threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True, name="follow-metastore")
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _follow(self) -> None:
+        failing = False
+        while not self._stop.is_set():
+            try:
+                with metastore_client(self._profile) as client:
+                    if failing:
+                        _LOG.info("the metastore is followed again")
+                    failing = False
+                    while not self._stop.wait(0 if self._step(client) else _LOOK_SECONDS):
+                        pass
+            except ComponentError as error:
+                if not failing:  # said once, not every few seconds
+                    _LOG.warning("the metastore is not followed: %s", error)
+                failing = True
+                self._stop.wait(_AGAIN_SECONDS)
+
+    def _step(self, client: Any) -> bool:
+        """Take in what is new and return whether there may be more."""
+        from thrift_files.libraries.thrift_hive_metastore_client.ttypes import NotificationEventRequest  # noqa: PLC0415
+
+        known, current = self._store.followed(), client.get_current_notificationEventId().eventId
+        if known == current:
+            return False
+        if known is None or known > current:
+            self._resync(client, current)
+            return True
+        events = client.get_next_notification(NotificationEventRequest(known, _AT_ONCE)).events
+        if not events or events[0].eventId > known + 1:
+            self._resync(client, current)  # those between are gone
+            return True
+        told = [*notices(events)]
+        names = dict.fromkeys(one.name for one in told if one.what != Happening.DROPPED)
+        states = {state.name: state for name in names for state in _found(client, [name])}
+        self._store.follow(told, states, events[-1].eventId)
+        return True
+
+    def _resync(self, client: Any, current: int) -> None:
+        names = [f"{zone}.{name}" for zone in ZONES for name in client.get_all_tables(zone)]
+        states = [*_found(client, names)]
+        self._store.resync(states, current)
+        _LOG.info("%s tables of the metastore are known, as of notice %s", len(states), current)
+
+
+def _found(client: Any, names: Iterable[str]) -> Iterator[TableState]:
+    """Yield every table of these that is there."""
+    from thrift_files.libraries.thrift_hive_metastore_client.ttypes import NoSuchObjectException  # noqa: PLC0415
+
+    for name in names:
+        zone, _, table = name.partition(".")
+        try:
+            state = table_state(client.get_table(zone, table))
+        except NoSuchObjectException:
+            continue
+        if state is not None:
+            yield state

@@ -1,0 +1,121 @@
+"""The metastore's notifications, as its Thrift interface gives them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from headwater_catalog.model import ColumnEdge, ColumnFacts, Kind
+from headwater_catalog.notices import Happening, notices, table_state
+
+NOON = int(datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp())
+
+
+def told(number, kind, name, database="curated", after=None):
+    """Return a notification event; ``after`` is what an altered table is called since."""
+    table = {"1": {"str": after or name}, "2": {"str": database}}
+    return SimpleNamespace(
+        eventId=number, eventTime=NOON, eventType=kind, dbName=database, tableName=name,
+        message=json.dumps({"tableObjAfterJson": json.dumps(table)}),
+    )  # fmt: skip
+
+
+def table(name="a", database="curated", *, view="", location="s3://lake/curated/a"):
+    """Return a Thrift table."""
+    column = SimpleNamespace(name="Id", type="bigint", comment=None)
+    return SimpleNamespace(
+        dbName=database, tableName=name, createTime=NOON, tableType="VIRTUAL_VIEW" if view else "EXTERNAL_TABLE",
+        sd=SimpleNamespace(cols=[column], location=location), viewOriginalText=view,
+        partitionKeys=[SimpleNamespace(name="year", type="int", comment="The partition.")],
+    )  # fmt: skip
+
+
+def presto(sql, columns=({"name": "N", "type": "bigint"},)):
+    """Return a view's text as Trino writes it."""
+    held = {"originalSql": sql, "catalog": "iceberg", "schema": "curated", "columns": list(columns)}
+    return f"/* Presto View: {base64.b64encode(json.dumps(held).encode()).decode()} */"
+
+
+def test_what_happens_to_tables_is_told_in_order():
+    """Events of one second keep their order; stages, other databases and partitions are nobody's business."""
+    events = [
+        told(7, "CREATE_TABLE", "a"),
+        told(8, "CREATE_TABLE", "a__stage_x1"),
+        told(9, "ADD_PARTITION", "a"),
+        told(10, "CREATE_TABLE", "b", database="other"),
+        told(11, "ALTER_TABLE", "a"),
+        told(12, "ALTER_TABLE", "a", after="b"),
+        told(13, "DROP_TABLE", "b"),
+    ]
+    found = [*notices(events)]
+
+    assert [(one.id, one.what, one.name, one.former) for one in found] == [
+        (7, Happening.MADE, "curated.a", ""),
+        (11, Happening.ALTERED, "curated.a", ""),
+        (12, Happening.RENAMED, "curated.b", "curated.a"),
+        (13, Happening.DROPPED, "curated.b", ""),
+    ]
+    assert [one.at for one in found] == sorted({one.at for one in found})
+    assert {one.at.replace(microsecond=0).timestamp() for one in found} == {NOON}
+
+
+def test_a_stage_that_becomes_a_table_is_no_rename():
+    """How a table comes to be is not its history."""
+    assert [*notices([told(1, "ALTER_TABLE", "a__stage_x1", after="a")])] == []
+
+
+@pytest.mark.parametrize("message", ["", "{", "{}", '{"tableObjAfterJson": "[]"}', '{"tableObjAfterJson": "{}"}'])
+def test_a_message_that_cannot_be_read_is_a_change(message):
+    """What the table is now is asked of the metastore anyway."""
+    event = told(1, "ALTER_TABLE", "a")
+    event.message = message
+
+    assert [(one.what, one.name) for one in notices([event])] == [(Happening.ALTERED, "curated.a")]
+
+
+def test_a_table_has_its_partition_columns():
+    """Names are lower case, as everywhere in the catalog."""
+    state = table_state(table())
+
+    assert state is not None
+    assert state.columns == (ColumnFacts("id", "bigint"), ColumnFacts("year", "int", "The partition."))
+    assert (state.name, state.location, state.view) == ("curated.a", "s3://lake/curated/a", None)
+    assert table_state(table("a__stage_x1")) is None
+    assert table_state(table(database="other")) is None
+
+
+def test_trinos_view_is_read():
+    """Its own text says its columns and what it is made of."""
+    state = table_state(table("v", view=presto("SELECT count(id) AS n FROM b WHERE ok")))
+
+    assert state is not None
+    assert state.view is not None
+    assert state.columns == (ColumnFacts("n", "bigint"),)
+    assert state.view.sources == ("curated.b",)
+    assert state.view.columns == {
+        ColumnEdge("curated.b", "id", "n", Kind.AGGREGATED),
+        ColumnEdge("curated.b", "ok", "", Kind.FILTER),
+    }
+
+
+def test_sparks_view_is_read():
+    """Spark writes plain SQL."""
+    state = table_state(table("v", view="SELECT id FROM raw.b"))
+
+    assert state is not None
+    assert state.view is not None
+    assert state.view.sources == ("raw.b",)
+
+
+@pytest.mark.parametrize("text", ["/* Presto View: bm8= */", "/* Presto View: ! */", presto("SELECT ((")])
+def test_a_view_that_cannot_be_read_says_so(text):
+    """It is there all the same."""
+    state = table_state(table("v", view=text))
+
+    assert state is not None
+    assert state.view is not None
+    assert state.view.problem
+    assert state.code
