@@ -31,6 +31,7 @@ LOGINS: dict[str, tuple[str, str]] = {
     "dagster-db": ("dagster", "Dagster's database"),
     "catalog-db": ("catalog", "the catalog's database"),
     "trino-superset": ("superset", "Trino, as Superset"),
+    "trino-reader": ("reader", "Trino, for reading only: what an assistant's SQL runs as"),
     "superset-secret": ("superset", "signs Superset's sessions"),
     "trino-secret": ("trino", "Trino's internal communication"),
 }

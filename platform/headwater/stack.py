@@ -65,15 +65,19 @@ class Stack:
             ),
             engines={
                 "spark": SparkEngine(host=profile.host, port=profile.port("spark"), token=logins.password("spark")),
-                "trino": TrinoEngine(
-                    host=profile.host,
-                    port=profile.port("trino-tls"),
-                    user=logins.user("trino"),
-                    password=logins.password("trino"),
-                    ca=profile.home / "tls" / "ca.pem",
-                ),
+                "trino": _trino(profile, "trino"),
             },
         )
+
+    def reader(self, *, seconds: int, scanned: str) -> Engine:
+        """Return the engine of queries as a login that may only read, within bounds.
+
+        Args:
+            seconds: How long a statement may take.
+            scanned: How much it may read, e.g. ``4GB``.
+        """
+        bounds = {"query_max_run_time": f"{seconds}s", "query_max_scan_physical_bytes": scanned}
+        return _trino(self.profile, "trino-reader", bounds)
 
     def engine(self, name: str) -> Engine:
         """Return an engine by name.
@@ -84,3 +88,14 @@ class Stack:
         if name not in self.engines:
             raise ConfigError(f"There is no engine {name!r} here; there are {', '.join(sorted(self.engines))}.")
         return self.engines[name]
+
+
+def _trino(profile: Profile, login: str, bounds: Mapping[str, str] | None = None) -> Engine:
+    return TrinoEngine(
+        host=profile.host,
+        port=profile.port("trino-tls"),
+        user=profile.credentials.user(login),
+        password=profile.credentials.password(login),
+        ca=profile.home / "tls" / "ca.pem",
+        bounds=bounds or {},
+    )

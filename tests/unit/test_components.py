@@ -261,28 +261,32 @@ def test_trino_lets_nobody_in_without_a_password(box):
 
 
 def test_trinos_passwords_are_hashed(box):
-    """Both logins open it with the box's own passwords, in the form that Trino reads."""
+    """Each login opens it with the box's own passwords, in the form that Trino reads."""
     import bcrypt
 
     COMPONENTS["trino"].command(box, "")
     rows = dict(line.split(":", 1) for line in (box.conf("trino") / "passwords").read_text().splitlines())
 
-    assert set(rows) == {"headwater", "superset"}
-    for login in ("trino", "trino-superset"):
+    assert set(rows) == {"headwater", "superset", "reader"}
+    for login in ("trino", "trino-superset", "trino-reader"):
         hashed = rows[box.profile.credentials.user(login)]
         assert hashed.startswith("$2y$08$")
         secret = box.profile.credentials.password(login).encode()
         assert bcrypt.checkpw(secret, hashed.replace("$2y$", "$2b$").encode())
 
 
-def test_dashboards_cannot_write_through_trino(box):
-    """Superset's login reads; the box's own may do all."""
+def test_dashboards_and_assistants_cannot_write_through_trino(box):
+    """Their logins read; the box's own may do all, and alone sees what others run."""
     import json
 
     COMPONENTS["trino"].command(box, "")
-    rules = json.loads((box.conf("trino") / "rules.json").read_text())["catalogs"]
+    rules = json.loads((box.conf("trino") / "rules.json").read_text())
 
-    assert [(rule["user"], rule["allow"]) for rule in rules] == [("superset", "read-only"), ("headwater", "all")]
+    assert [(rule["user"], rule["allow"]) for rule in rules["catalogs"]] == [
+        ("superset|reader", "read-only"),
+        ("headwater", "all"),
+    ]
+    assert rules["queries"][-1] == {"allow": ["execute"]}
 
 
 def test_both_connectors_redirect_to_each_other(box):

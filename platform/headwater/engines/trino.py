@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO, Dialect
@@ -12,7 +12,7 @@ from headwater.engines.base import Engine, StageJob, insert_statement, pointed, 
 from headwater.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -49,6 +49,7 @@ class TrinoEngine(Engine):
         user: Login.
         password: Of the login.
         ca: File with the authority that signed its certificate.
+        bounds: Properties of every session, such as ``query_max_run_time``.
     """
 
     host: str
@@ -56,6 +57,7 @@ class TrinoEngine(Engine):
     user: str
     password: str
     ca: Path
+    bounds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dialect(self) -> Dialect:
@@ -122,6 +124,7 @@ class TrinoEngine(Engine):
             http_session=session,
             catalog="iceberg",
             source="headwater",
+            session_properties=dict(self.bounds),
         )
         try:
             yield connection.cursor()

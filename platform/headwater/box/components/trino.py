@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrinoComponent"]
 
-_LOGINS = ("trino", "trino-superset")
+_LOGINS = ("trino", "trino-superset", "trino-reader")
 # Passwords of the box are 24 random bytes: a slow hash guards nothing, and every request pays for it.
 _BCRYPT_COST = 8
 
@@ -240,14 +240,16 @@ def _hive(profile: Profile) -> dict[str, object]:
 
 
 def _rules(profile: Profile) -> dict[str, object]:
-    """Dashboards read and write nothing, so Superset's login may not."""
-    superset = profile.credentials.user("trino-superset")
+    """Dashboards and assistants read and write nothing, so their logins may not, nor see what others ask."""
+    owner = profile.credentials.user("trino")
+    readers = "|".join(profile.credentials.user(login) for login in ("trino-superset", "trino-reader"))
     return {
         "catalogs": [
-            {"user": superset, "catalog": "hive|iceberg|system|tpch", "allow": "read-only"},
-            {"user": profile.credentials.user("trino"), "allow": "all"},
+            {"user": readers, "catalog": "hive|iceberg|system|tpch", "allow": "read-only"},
+            {"user": owner, "allow": "all"},
         ],
-        "system_information": [{"user": profile.credentials.user("trino"), "allow": ["read", "write"]}],
+        "queries": [{"user": owner, "allow": ["execute", "kill", "view"]}, {"allow": ["execute"]}],
+        "system_information": [{"user": owner, "allow": ["read", "write"]}],
     }
 
 

@@ -1,0 +1,140 @@
+"""The catalog for assistants: ``headwater mcp`` speaks the Model Context Protocol on its standard input and output.
+
+An assistant finds tables, follows lineage, weighs a change and asks read-only SQL, so it can say where a number comes
+from. It reads as a login of its own, and every statement is bounded in time, bytes and rows.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
+
+import click
+from headwater.box.serving import require_running
+from headwater.errors import HeadwaterError, QueryError
+from headwater.profile import Profile
+from headwater.stack import Stack
+
+from headwater_catalog.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcp.server.mcpserver import MCPServer
+
+__all__ = ["make_server", "mcp"]
+
+Given = ParamSpec("Given")
+Answer = dict[str, Any]
+
+_INSTRUCTIONS = """\
+Headwater is a lakehouse with a catalog. Tables are named zone.name; zones are raw (as it arrived), partitioned (typed
+and checked) and curated (what people query). Search first, then describe a table before you query it. To say where a
+number comes from, ask lineage of its column upwards; charts and dashboards are nodes too: chart:..., dashboard:..."""
+_SECONDS = 60
+_SCANNED = "4GB"
+_ROWS = 100
+_MOST_ROWS = 1000
+_MOST_CHARACTERS = 100_000
+
+
+@click.command()
+def mcp() -> None:
+    """Serve the catalog to an assistant, on standard input and output (Model Context Protocol)."""
+    make_server(Profile.load()).run("stdio")
+
+
+def make_server(profile: Profile) -> MCPServer[Any]:
+    """Return the server with its tools; nothing is asked before the first call.
+
+    Args:
+        profile: Whose box.
+    """
+    from mcp.server.mcpserver import MCPServer as Server  # noqa: PLC0415 - slow to import
+
+    server: MCPServer[Any] = Server("headwater", instructions=_INSTRUCTIONS, log_level="WARNING")
+    told = Client(profile)
+
+    def tool(work: Callable[Given, Answer]) -> Callable[Given, str]:
+        return server.tool(structured_output=False)(_in_one_sentence(profile, work))
+
+    @tool
+    def search(text: str, zone: str = "", owner: str = "", tag: str = "", limit: int = 20) -> Answer:
+        """Find tables, charts and dashboards by name, title, column, doc, owner or tag; typos do no harm."""
+        return told.get("search", q=text, zone=zone, owner=owner, tag=tag, limit=limit)
+
+    @tool
+    def describe(name: str) -> Answer:
+        """Tell all that is known of a table: columns with docs, owner, runs, code, what it is made of, who reads it."""
+        return told.get("table", name=name)
+
+    @tool
+    def lineage(
+        name: str,
+        column: str = "",
+        direction: Literal["up", "down", "both"] = "up",
+        depth: int = 5,
+        as_of: str = "",
+    ) -> Answer:
+        """Tell what a table or one of its columns is made of (up), or what is made of it (down).
+
+        as_of is a time, a run's id or a snapshot's id, and gives the graph as it was.
+        """
+        return told.get(
+            "lineage",
+            name=name,
+            column=column,
+            columns=str(bool(column)).lower(),
+            direction=direction,
+            depth=depth,
+            as_of=as_of,
+        )
+
+    @tool
+    def impact(name: str, column: str = "") -> Answer:
+        """Tell every table, column, chart, dashboard and owner that breaks when a table or column goes or changes."""
+        return told.get("impact", name=name, column=column)
+
+    @tool
+    def history(name: str, limit: int = 20) -> Answer:
+        """Tell a table's runs, with rows, snapshots and errors, and how its columns changed."""
+        return told.get("history", name=name, limit=limit)
+
+    @tool
+    def sql(statement: str, limit: int = _ROWS) -> Answer:
+        """Run one read-only statement in Trino's SQL; at most 1000 rows are given, and the answer says when cut."""
+        return _rows(profile, statement, limit)
+
+    return server
+
+
+def _in_one_sentence(profile: Profile, work: Callable[Given, Answer]) -> Callable[Given, str]:
+    """Return a tool that answers in JSON and fails with the sentence that people would read."""
+    from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415 - slow to import
+
+    @wraps(work)
+    def answer(*given: Given.args, **named: Given.kwargs) -> str:
+        try:
+            require_running(profile)
+            return json.dumps(work(*given, **named), default=str, ensure_ascii=False)
+        except HeadwaterError as error:
+            raise ToolError(str(error)) from error
+
+    answer.__annotations__["return"] = str
+    return answer
+
+
+def _rows(profile: Profile, statement: str, limit: int) -> Answer:
+    if not 1 <= limit <= _MOST_ROWS:
+        raise QueryError(f"limit is {limit}; give a number from 1 to {_MOST_ROWS}.")
+    schema, batches = Stack.build(profile).reader(seconds=_SECONDS, scanned=_SCANNED).batches(statement)
+    rows: list[Answer] = []
+    size, cut = 0, False
+    for row in (row for batch in batches for row in batch.to_pylist()):
+        size += len(json.dumps(row, default=str))
+        cut = len(rows) == limit or size > _MOST_CHARACTERS
+        if cut:
+            break
+        rows.append(row)
+    return {"columns": {field.name: str(field.type) for field in schema}, "rows": rows, "cut": cut}
