@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from headwater.errors import ComponentError, QueryError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from headwater.profile import Profile
 
 __all__ = ["Client"]
@@ -21,7 +23,17 @@ class Client:
     """
 
     def __init__(self, profile: Profile, timeout: float = 30) -> None:
-        self._address, self._timeout = profile.address("catalog"), timeout
+        self._profile, self._address, self._timeout = profile, profile.address("catalog"), timeout
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Send one OpenLineage event with the box's token.
+
+        Raises:
+            QueryError: The event is refused; the catalog's own sentence.
+            ComponentError: The catalog does not answer.
+        """
+        shown = f"Bearer {self._profile.credentials.password('catalog')}"
+        self._answer("POST", "lineage", json=event, headers={"Authorization": shown})
 
     def get(self, question: str, **parameters: object) -> dict[str, Any]:
         """Return the answer to one question of ``/api/v1``.
@@ -30,14 +42,17 @@ class Client:
             QueryError: There is no such table, or the question is wrong; the catalog's own sentence.
             ComponentError: The catalog does not answer.
         """
+        given = {name: str(value) for name, value in parameters.items() if value not in ("", None)}
+        return self._answer("GET", question, params=given)
+
+    def _answer(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         import requests  # noqa: PLC0415 - slow to import
 
-        url = f"http://{self._address}/api/v1/{question}"
-        given = {name: str(value) for name, value in parameters.items() if value not in ("", None)}
+        url = f"http://{self._address}/api/v1/{path}"
         try:
             with requests.Session() as session:
                 session.trust_env = False  # no proxy stands between a box and its own catalog
-                response = session.get(url, params=given, timeout=self._timeout)
+                response = session.request(method, url, timeout=self._timeout, **content)
                 answer: dict[str, Any] = response.json()
         except (requests.RequestException, ValueError) as error:
             raise ComponentError(

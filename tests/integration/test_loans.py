@@ -140,6 +140,23 @@ def test_dagster_shows_every_table_materialised_with_its_columns(loans):
         assert "dagster/row_count" in recorded
 
 
+def test_the_catalog_knows_who_wrote_what(loans):
+    """Every published snapshot has its Dagster run, rows and partition, whichever engine made it."""
+    box, _, _ = loans
+    for name, partitions in (("curated.loan_state", False), ("partitioned.loan_origination", True)):
+        zone, _, table = name.partition(".")
+        refs = _rows(box, f"""select snapshot_id from {zone}."{table}$refs" where name = 'main'""")
+        told = json.loads(headwater(box, "table", name, "-o", "json").stdout)
+        written = next(one for one in told["runs"] if one["direction"] == "out" and one["job"] == name)
+
+        assert (written["state"], written["snapshot"]) == ("COMPLETE", str(refs[0]["snapshot_id"]))
+        assert written["rows"] > 0
+        assert bool(written["partition"]) == partitions
+        then = json.loads(headwater(box, "lineage", name, "--as-of", written["snapshot"], "-o", "json").stdout)
+        (node,) = (one for one in then["nodes"] if one["name"] == name)
+        assert node["snapshot"] == written["snapshot"]
+
+
 def test_a_second_project_outside_the_repository_runs_on_the_box(loans, tmp_path):
     """One folder with headwater.toml and one file is a project; `up` has the same box serve it, and go back."""
     box, _, _ = loans

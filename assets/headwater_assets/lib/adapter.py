@@ -15,6 +15,7 @@ from dagster import (
     multi_asset,
 )
 from headwater_catalog.links import table_page
+from headwater_catalog.telling import telling
 
 from headwater_assets.lib.compute import Write, materialize, write_to_lake
 from headwater_assets.lib.schedules import schedules_of
@@ -57,7 +58,15 @@ def definitions_of(project: "Project", profile: "Profile") -> Definitions:
     """
     added = [spec for point in entry_points(group="headwater.assets") for spec in point.load()(project, profile)]
     return Definitions(
-        assets=[*assets_of(project.tables, project.sources, page=partial(table_page, profile)), *added],
+        assets=[
+            *assets_of(
+                project.tables,
+                project.sources,
+                write=telling(profile, write_to_lake),
+                page=partial(table_page, profile),
+            ),
+            *added,
+        ],
         sensors=sensors_of(project, profile),
         schedules=schedules_of(project.tables),
         # The run's own process executes the steps one by one: the engines do the work in parallel.

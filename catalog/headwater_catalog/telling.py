@@ -1,0 +1,156 @@
+"""What a write of the write path tells the catalog, in OpenLineage: that it began, and what was published.
+
+Engines tell what they read and how columns came to be; only the publisher knows the snapshot that people read, the
+partitions, the rejected rows, the checks, and which Dagster run it was.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from headwater import layout
+from headwater.errors import HeadwaterError
+
+from headwater_catalog.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from headwater.profile import Profile
+    from headwater.table import Table, TableName
+    from headwater.write import Published
+
+__all__ = ["telling", "with_outcome", "write_event"]
+
+_PRODUCER = "urn:headwater"
+_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+_FACETS = "https://openlineage.io/spec/facets"
+_TIMEOUT_SECONDS = 5.0
+
+
+def telling(profile: Profile, write: Callable[..., Published]) -> Callable[..., Published]:
+    """Return a write that tells the catalog how it goes; without a catalog it goes on, and says so in the log.
+
+    Args:
+        profile: Whose catalog.
+        write: Writes a table for a run and returns what was published.
+    """
+
+    def told(table: Table, *, run: str, partitions: Sequence[str], log: Callable[[str], None]) -> Published:
+        def tell(state: str, published: Published | None = None, error: str = "") -> None:
+            event = write_event(state, table, profile.bucket, run=run, partitions=partitions)
+            try:
+                Client(profile, _TIMEOUT_SECONDS).tell(with_outcome(event, table, profile.bucket, published, error))
+            except HeadwaterError as failure:
+                log(f"{table}: the catalog was not told of this write. {failure}")
+
+        tell("START")
+        try:
+            published = write(table, run=run, partitions=partitions, log=log)
+        except HeadwaterError as error:
+            tell("FAIL", error=str(error))
+            raise
+        tell("COMPLETE", published)
+        return published
+
+    return told
+
+
+def write_event(state: str, table: Table, bucket: str, *, run: str, partitions: Sequence[str]) -> dict[str, Any]:
+    """Return the OpenLineage event of one attempt to write a table, without what came of it.
+
+    Args:
+        state: ``START``, ``COMPLETE`` or ``FAIL``.
+        table: The table.
+        bucket: The lake's.
+        run: Dagster's run id, a dash, and the attempt's number.
+        partitions: The partition keys that were asked for; empty for the whole table.
+    """
+    facets = {"processing_engine": _facet("1-1-1/ProcessingEngineRunFacet", name="headwater", version=_version())}
+    parent = _run_id(run.rpartition("-")[0])
+    if parent:
+        job = {"namespace": "dagster", "name": table.name}
+        facets["parent"] = _facet("1-1-0/ParentRunFacet", run={"runId": parent}, job=job)
+    if partitions:
+        tag = {"key": "partition", "value": ", ".join(partitions)}
+        facets["tags"] = _facet("1-0-0/TagsRunFacet", tags=[tag])
+    return {
+        "eventType": state,
+        "eventTime": datetime.now(UTC).isoformat(),
+        "producer": _PRODUCER,
+        "schemaURL": _SCHEMA,
+        "run": {"runId": str(uuid5(NAMESPACE_URL, f"{table.name}/{run}/{','.join(partitions)}")), "facets": facets},
+        "job": {"namespace": "headwater", "name": table.name, "facets": {}},
+        "inputs": [],
+        "outputs": [_dataset(bucket, table.id)],
+    }
+
+
+def with_outcome(
+    event: dict[str, Any], table: Table, bucket: str, published: Published | None, error: str
+) -> dict[str, Any]:
+    """Return an event with what was published, or why nothing was.
+
+    Args:
+        event: Of ``write_event``.
+        table: The table.
+        bucket: The lake's.
+        published: What was published; None when it has not been.
+        error: Why it failed; empty when it has not.
+    """
+    if error:
+        said = _facet("1-0-0/ErrorMessageRunFacet", message=error, programmingLanguage="python")
+        event["run"]["facets"]["errorMessage"] = said
+    # A load that found its files in place has published nothing new.
+    if published is not None and published.changed:
+        event["outputs"] = [*_outputs(table, bucket, published)]
+    return event
+
+
+def _outputs(table: Table, bucket: str, published: Published) -> Iterator[dict[str, Any]]:
+    written = _dataset(bucket, table.id, rows=published.rows, size=published.bytes, snapshot=published.snapshot_id)
+    if published.checks:
+        assertions = [
+            {"assertion": str(one.check), "success": one.passed, "severity": "error" if one.blocking else "warn"}
+            for one in published.checks
+        ]
+        facet = _facet("1-0-1/DataQualityAssertionsDatasetFacet", assertions=assertions)
+        written["facets"]["dataQualityAssertions"] = facet
+    yield written
+    if table.rejects:
+        yield _dataset(bucket, table.id.rejected, rows=published.rejected)
+
+
+def _dataset(
+    bucket: str, name: TableName, *, rows: int | None = None, size: int | None = None, snapshot: int | None = None
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "namespace": f"s3://{bucket}",
+        "name": layout.location(bucket, name).removeprefix(f"s3://{bucket}/"),
+        "facets": {},
+        "outputFacets": {},
+    }
+    if snapshot is not None:
+        found["facets"]["version"] = _facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion=str(snapshot))
+    if rows is not None:
+        counts = {"rowCount": rows} if size is None else {"rowCount": rows, "size": size}
+        found["outputFacets"]["outputStatistics"] = _facet("1-0-2/OutputStatisticsOutputDatasetFacet", **counts)
+    return found
+
+
+def _facet(schema: str, **fields: Any) -> dict[str, Any]:
+    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{schema}.json", **fields}
+
+
+def _run_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""
+
+
+def _version() -> str:
+    return version("headwater")

@@ -1,0 +1,135 @@
+"""What a write tells the catalog, and what happens when nobody listens."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from headwater.checks import CheckResult
+from headwater.credentials import ensure_credentials
+from headwater.errors import QueryError
+from headwater.profile import Profile
+from headwater.table import Column, Table
+from headwater.write import Published
+from headwater_catalog.openlineage import read_event, run_facts
+from headwater_catalog.telling import telling
+
+RUN = str(uuid.uuid4())
+TABLE = Table(
+    name="curated.told",
+    doc="One.",
+    owner="team:t",
+    columns=(Column("id", "int", "Key."),),
+    body="select 1 as id",
+)
+DONE = Published(
+    table="curated.told",
+    snapshot_id=2**60,
+    rows=3,
+    files=1,
+    bytes=1024,
+    checks=(CheckResult(check="unique_id", promise="id is unique", passed=False, blocking=False, broken=1),),
+)
+
+
+class Catalog(HTTPServer):
+    """Takes events."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Taker)
+        self.events, self.shown = [], []
+
+
+class Taker(BaseHTTPRequestHandler):
+    """One request."""
+
+    def do_POST(self):
+        """Keep the event."""
+        self.server.events.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.shown.append(self.headers["Authorization"])
+        self.send_response(201)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def catalog():
+    """A catalog that takes everything."""
+    with Catalog() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def profile(tmp_path, catalog):
+    """A box that does not run, with its logins; where its catalog would be, another one listens."""
+    (tmp_path / "headwater.toml").write_text('[project]\nname = "own"\n')
+    apart = Profile.load({"HEADWATER_PORT": "9000"}, HEADWATER_PROJECT=str(tmp_path)).port("catalog") - 9000
+    made = Profile.load({"HEADWATER_PROJECT": str(tmp_path), "HEADWATER_PORT": str(catalog.server_port - apart)})
+    ensure_credentials(made.home)
+    return made
+
+
+def _facts(catalog):
+    return run_facts([read_event(one)[0] for one in catalog.events])
+
+
+def test_a_publication_is_told_with_its_snapshot_and_run(profile, catalog):
+    """Both events are of one run, within Dagster's; they are valid, and carry the token."""
+    said = []
+    write = telling(profile, lambda *_, **__: DONE)
+    assert write(TABLE, run=f"{RUN}-0", partitions=["2019", "2020"], log=said.append) is DONE
+
+    facts = _facts(catalog)
+    assert (facts.state, facts.parent, facts.partition) == ("COMPLETE", RUN, "2019, 2020")
+    assert facts.engine.startswith("headwater ")
+    (name,) = facts.outputs
+    part = facts.outputs[name]
+    assert part.aliases == (f"s3://{profile.bucket}/curated/told",)
+    assert (part.snapshot, part.rows, part.bytes) == (str(2**60), 3, 1024)
+    assert facts.inputs == {}
+    assert said == []
+    assert catalog.shown == [f"Bearer {profile.credentials.password('catalog')}"] * 2
+    checks = json.loads(catalog.events[-1])["outputs"][0]["facets"]["dataQualityAssertions"]["assertions"]
+    assert checks == [{"assertion": "unique_id", "success": False, "severity": "warn"}]
+
+
+def test_a_failure_is_told_with_its_sentence(profile, catalog):
+    """And raised as it was; another attempt is another run."""
+
+    def fails(*_, **__):
+        raise QueryError("Column x is not there.")
+
+    for attempt in range(2):
+        with pytest.raises(QueryError, match=r"^Column x is not there\.$"):
+            telling(profile, fails)(TABLE, run=f"{RUN}-{attempt}", partitions=(), log=print)
+
+    runs = {str(read_event(one)[0].run.run_id) for one in catalog.events}
+    facts = run_facts([event for one in catalog.events[:2] if (event := read_event(one)[0])])
+    assert (facts.state, facts.error, facts.effective) == ("FAIL", "Column x is not there.", False)
+    assert len(runs) == 2
+
+
+def test_a_load_that_changed_nothing_publishes_nothing(profile, catalog):
+    """Its run is known; nothing was written by it."""
+    same = Published(table="curated.told", snapshot_id=None, rows=3, files=1, bytes=1, changed=False)
+    telling(profile, lambda *_, **__: same)(TABLE, run=f"{RUN}-0", partitions=(), log=print)
+
+    assert [part.rows for part in _facts(catalog).outputs.values()] == [None]
+
+
+def test_without_a_catalog_the_write_goes_on(profile, catalog):
+    """The log says so, and what to look at."""
+    catalog.socket.close()
+    said = []
+    assert telling(profile, lambda *_, **__: DONE)(TABLE, run=f"{RUN}-0", partitions=(), log=said.append) is DONE
+
+    assert len(said) == 2
+    assert all("the catalog was not told" in one and "headwater status" in one for one in said)
