@@ -94,9 +94,9 @@ def notices(events: Iterable[Any]) -> Iterator[Notice]:
         what = _TYPES.get(event.eventType)
         if what is None or event.dbName not in ZONES:
             continue
-        former = _name(event.dbName, event.tableName)
-        name = _renamed(event) if what == Happening.ALTERED else former
-        if not former or not name:
+        name = _name(event.dbName, event.tableName)
+        former = _former(event) or name if what == Happening.ALTERED else name
+        if not name or _is_stage(former):
             continue
         at = datetime.fromtimestamp(event.eventTime, UTC).replace(microsecond=event.eventId % _ORDER)
         if name != former:
@@ -139,13 +139,21 @@ def _view(name: str, made: datetime, text: str, told: Iterable[Any]) -> TableSta
     return TableState(name=name, made=made, columns=columns, view=replace(one, target=name), code=sql)
 
 
-def _renamed(event: Any) -> str:
-    """Return what an altered table is called since: its Thrift form in the message has the name as its first field."""
+def _former(event: Any) -> str:
+    """Return what an altered table was called before; its Thrift form in the message has name and database as fields.
+
+    The event itself bears the name since.
+    """
     try:
-        after = json.loads(json.loads(event.message)["tableObjAfterJson"])
-        return _name(after["2"]["str"], after["1"]["str"])
+        before = json.loads(json.loads(event.message)["tableObjBeforeJson"])
+        return f"{before['2']['str']}.{before['1']['str']}"
     except (ValueError, KeyError, TypeError):
-        return _name(event.dbName, event.tableName)
+        return ""
+
+
+def _is_stage(name: str) -> bool:
+    zone, _, table = name.partition(".")
+    return not _name(zone, table)
 
 
 def _name(database: str, name: str) -> str:

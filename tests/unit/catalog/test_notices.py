@@ -14,12 +14,12 @@ from headwater_catalog.notices import Happening, notices, table_state
 NOON = int(datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp())
 
 
-def told(number, kind, name, database="curated", after=None):
-    """Return a notification event; ``after`` is what an altered table is called since."""
-    table = {"1": {"str": after or name}, "2": {"str": database}}
+def told(number, kind, name, database="curated", before=None):
+    """Return a notification event; ``before`` is what a renamed table was called."""
+    table = {"1": {"str": before or name}, "2": {"str": database}}
     return SimpleNamespace(
         eventId=number, eventTime=NOON, eventType=kind, dbName=database, tableName=name,
-        message=json.dumps({"tableObjAfterJson": json.dumps(table)}),
+        message=json.dumps({"tableObjBeforeJson": json.dumps(table)}),
     )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_what_happens_to_tables_is_told_in_order():
         told(9, "ADD_PARTITION", "a"),
         told(10, "CREATE_TABLE", "b", database="other"),
         told(11, "ALTER_TABLE", "a"),
-        told(12, "ALTER_TABLE", "a", after="b"),
+        told(12, "ALTER_TABLE", "b", before="a"),
         told(13, "DROP_TABLE", "b"),
     ]
     found = [*notices(events)]
@@ -64,10 +64,10 @@ def test_what_happens_to_tables_is_told_in_order():
 
 def test_a_stage_that_becomes_a_table_is_no_rename():
     """How a table comes to be is not its history."""
-    assert [*notices([told(1, "ALTER_TABLE", "a__stage_x1", after="a")])] == []
+    assert [*notices([told(1, "ALTER_TABLE", "a", before="a__stage_x1")])] == []
 
 
-@pytest.mark.parametrize("message", ["", "{", "{}", '{"tableObjAfterJson": "[]"}', '{"tableObjAfterJson": "{}"}'])
+@pytest.mark.parametrize("message", ["", "{", "{}", '{"tableObjBeforeJson": "[]"}', '{"tableObjBeforeJson": "{}"}'])
 def test_a_message_that_cannot_be_read_is_a_change(message):
     """What the table is now is asked of the metastore anyway."""
     event = told(1, "ALTER_TABLE", "a")
