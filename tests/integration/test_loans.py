@@ -143,7 +143,7 @@ def test_dagster_shows_every_table_materialised_with_its_columns(loans):
 def test_the_catalog_knows_who_wrote_what(loans):
     """Every published snapshot has its Dagster run, rows and partition, whichever engine made it."""
     box, _, _ = loans
-    for name, partitions in (("curated.loan_state", False), ("partitioned.loan_origination", True)):
+    for name in ("curated.loan_state", "partitioned.loan_origination"):
         zone, _, table = name.partition(".")
         refs = _rows(box, f"""select snapshot_id from {zone}."{table}$refs" where name = 'main'""")
         told = json.loads(headwater(box, "table", name, "-o", "json").stdout)
@@ -151,7 +151,7 @@ def test_the_catalog_knows_who_wrote_what(loans):
 
         assert (written["state"], written["snapshot"]) == ("COMPLETE", str(refs[0]["snapshot_id"]))
         assert written["rows"] > 0
-        assert bool(written["partition"]) == partitions
+        assert "2019" in written["partition"]
         then = json.loads(headwater(box, "lineage", name, "--as-of", written["snapshot"], "-o", "json").stdout)
         (node,) = (one for one in then["nodes"] if one["name"] == name)
         assert node["snapshot"] == written["snapshot"]
