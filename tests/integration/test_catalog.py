@@ -378,7 +378,10 @@ def load(box, project) -> subprocess.CompletedProcess[str]:
 
 
 def test_definitions_are_loaded_and_a_wrong_one_takes_nothing_away(box, api, tmp_path):
-    """A project's tables are in the catalog; one that is wrong is named and changes nothing; what is gone says so."""
+    """A project's tables are in the catalog; one that is wrong is named and changes nothing; what is gone says so.
+
+    What another project says stays: its tables are there while the box serves this one.
+    """
     api.eventually("table", name="curated.loan_vintage")
     made = f"made_{uuid.uuid4().hex[:6]}"
     (tmp_path / made).mkdir()
@@ -396,7 +399,12 @@ def test_definitions_are_loaded_and_a_wrong_one_takes_nothing_away(box, api, tmp
         assert wrong.returncode != 0
         assert "wrong.py, line 1" in wrong.stderr
         assert api.get("table", name=f"curated.{made}").json()["defined"] is True
+        impact = api.get("impact", name="partitioned.loan_origination", column="credit_score").json()
+        assert "dashboard:loan_portfolio" in {one["table"] for one in impact["breaks"]}
+        (tmp_path / made / "wrong.py").unlink()
+        (tmp_path / made / "one.py").unlink()
+        assert load(box, tmp_path).returncode == 0
+        assert api.get("table", name=f"curated.{made}").json()["defined"] is False
     finally:
         assert load(box, box.project).returncode == 0
-    assert api.get("table", name=f"curated.{made}").json()["defined"] is False
     assert api.get("table", name="curated.loan_vintage").json()["defined"] is True

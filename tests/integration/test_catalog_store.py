@@ -266,6 +266,28 @@ def test_a_chart_is_gone_with_its_file_and_back_with_it(store):
     assert state()[0] is True
 
 
+def test_a_project_takes_back_only_what_it_said(store):
+    """The box serves one project at a time; what the others' charts and tables are made of is still so."""
+    chart = TableFacts(
+        name="chart:a",
+        kind="chart",
+        lineage=((Origin.DECLARED, Lineage(target="chart:a", sources=("curated.a",))),),
+    )
+
+    def state() -> tuple:
+        with store.reading() as reader:
+            return reader.table("chart:a")["dropped_at"] is None, reader.table("curated.b")["defined"]
+
+    store.publish([declared("curated.a"), chart], "loans")
+    store.publish([declared("curated.a"), declared("curated.b")], "sales")
+    assert state() == (True, True)
+    assert pairs(graph(store, "curated.a")) == {("curated.a", "chart:a")}
+    store.publish([declared("curated.a")], "loans")
+    assert state() == (False, True)
+    store.publish([declared("curated.a")], "sales")
+    assert state() == (False, False)
+
+
 def test_origins_of_one_edge_are_told_apart(store):
     """Declared and observed stand side by side, so that drift shows."""
     store.publish([declared("raw.a"), declared("raw.c"), declared("curated.b", "raw.a", "raw.c")])

@@ -90,7 +90,7 @@ def main() -> int:
         added = [one for point in entry_points(group="headwater.facts") for one in point.load()(project, profile)]
         facts = (*declared_facts(project), *added)
         with Store(database_url(profile, "catalog-db"), profile.bucket) as store:
-            changed = store.publish(facts)
+            changed = store.publish(facts, project.name)
     except HeadwaterError as error:
         _LOG.error("%s: %s", type(error).__name__, error)
         return _WRONG if isinstance(error, ConfigError | DashboardError | DefinitionError) else 1

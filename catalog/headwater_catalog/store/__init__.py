@@ -83,15 +83,15 @@ class Store:
         except (PoolTimeout, Error) as error:
             raise ComponentError(f"The catalog's database does not answer: {_first_line(error)}.") from error
 
-    def publish(self, facts: Sequence[TableFacts]) -> bool:
-        """Bring the catalog to what definitions say and return whether anything had changed.
+    def publish(self, facts: Sequence[TableFacts], project: str = "") -> bool:
+        """Bring the catalog to what a project's definitions say and return whether anything had changed.
 
         Raises:
             ComponentError: PostgreSQL does not answer.
         """
         from headwater_catalog.store._definitions import publish  # noqa: PLC0415 - one process reads, another writes
 
-        return self._written(lambda connection: publish(connection, self._bucket, facts, datetime.now(UTC)))
+        return self._written(lambda connection: publish(connection, self._bucket, project, facts, datetime.now(UTC)))
 
     def record(self, body: bytes, sender: str) -> bool:
         """Take in one OpenLineage event and return whether it was new.

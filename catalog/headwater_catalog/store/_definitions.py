@@ -26,14 +26,15 @@ _MARK = "definitions"
 _SHOWN = ("chart", "dashboard")
 
 
-def publish(connection: Connection[Any], bucket: str, facts: Sequence[TableFacts], at: datetime) -> bool:
-    """Bring the catalog to what definitions say and return whether anything had changed."""
-    digest = hashlib.sha256(repr(sorted(facts, key=lambda one: one.name)).encode(errors="replace")).hexdigest()
+def publish(connection: Connection[Any], bucket: str, project: str, facts: Sequence[TableFacts], at: datetime) -> bool:
+    """Bring the catalog to what a project's definitions say and return whether anything had changed."""
+    said = repr((project, sorted(facts, key=lambda one: one.name)))
+    digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     known = connection.execute("SELECT value FROM mark WHERE name = %s", (_MARK,)).fetchone()
     if known and known[0] == digest:
         return False
-    writer = _Writer(connection, Nodes(connection, bucket), at)
+    writer = _Writer(connection, Nodes(connection, bucket), project, at)
     ids = {one.name: writer.table(one) for one in facts}
     for one in facts:
         writer.lineage(ids[one.name], one)
@@ -45,8 +46,8 @@ def publish(connection: Connection[Any], bucket: str, facts: Sequence[TableFacts
 
 
 class _Writer:
-    def __init__(self, connection: Connection[Any], nodes: Nodes, at: datetime) -> None:
-        self._connection, self._nodes, self._at = connection, nodes, at
+    def __init__(self, connection: Connection[Any], nodes: Nodes, project: str, at: datetime) -> None:
+        self._connection, self._nodes, self._project, self._at = connection, nodes, project, at
 
     def table(self, facts: TableFacts) -> int:
         identity = self._nodes.see([facts.name], self._at)
@@ -55,9 +56,16 @@ class _Writer:
         self._connection.execute(
             """UPDATE node SET kind = %(kind)s, title = %(title)s, url = %(url)s, doc = %(doc)s, owner = %(owner)s,
                domain = %(domain)s, tags = %(tags)s, place = %(place)s, code = %(code)s, problem = %(problem)s,
-               fresh_within_hours = %(fresh_within_hours)s, defined = true,
+               fresh_within_hours = %(fresh_within_hours)s, defined = true, project = %(project)s,
                dropped_at = CASE WHEN %(kind)s = ANY(%(shown)s) THEN NULL ELSE dropped_at END WHERE id = %(id)s""",
-            {**vars(facts), "tags": list(facts.tags), "problem": problem, "shown": list(_SHOWN), "id": identity},
+            {
+                **vars(facts),
+                "tags": list(facts.tags),
+                "problem": problem,
+                "project": self._project,
+                "shown": list(_SHOWN),
+                "id": identity,
+            },
         )
         if before and not before[0]:
             self._nodes.change(identity, self._at, "defined", facts.place)
@@ -93,10 +101,16 @@ class _Writer:
         return found
 
     def forget(self, kept: set[int]) -> None:
-        """Close what definitions said of tables that they no longer name; the tables themselves stay."""
+        """Close what the project said of tables that it no longer names; the tables themselves stay.
+
+        What another project says stays, too: the box serves one at a time, and the others' tables and charts are there.
+        """
         gone = [
             row[0]
-            for row in self._connection.execute("SELECT id FROM node WHERE defined AND id <> ALL(%s)", (list(kept),))
+            for row in self._connection.execute(
+                "SELECT id FROM node WHERE defined AND project IN (%s, '') AND id <> ALL(%s)",
+                (self._project, list(kept)),
+            )
         ]
         for identity in gone:
             for origin in (Origin.DECLARED, Origin.PARSED):

@@ -66,7 +66,7 @@ def _tell(message: str) -> None:
 
 def _show(done: Ingested, *, dry_run: bool) -> None:
     rows = [
-        {"column": one.column, "type": one.type, "why": one.why, "from .. to": " .. ".join(one.examples)}
+        {"column": one.column, "type": one.type, "why": one.why, "for example": ", ".join(one.examples)}
         for one in done.columns
     ]
     click.echo(objects_as_table(rows))

@@ -50,7 +50,7 @@ class Inferred:
         column: Its name.
         type: Its type.
         why: How the type was found.
-        examples: The least and the greatest value, as text, where they were looked at.
+        examples: Some of its values, as text, where they were looked at.
     """
 
     column: str

@@ -1,0 +1,3 @@
+-- Whose definition it is: another project's publication takes back nothing.
+
+ALTER TABLE node ADD COLUMN project text NOT NULL DEFAULT '';
