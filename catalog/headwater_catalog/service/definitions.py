@@ -10,19 +10,15 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-import threading
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
 
 from headwater.box.components.databases import database_url
 from headwater.errors import ConfigError, DashboardError, DefinitionError, HeadwaterError
 from headwater.profile import Profile, inherited_env
 from headwater.project import definition_states, load_project
 
+from headwater_catalog.service.background import Background
 from headwater_catalog.store import Store
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["Watch", "main"]
 
@@ -32,7 +28,7 @@ _LONGEST_LOAD = 300
 _AGAIN_SECONDS = 30.0
 
 
-class Watch:
+class Watch(Background):
     """Publishes the definitions at once and whenever their files change.
 
     Args:
@@ -40,21 +36,10 @@ class Watch:
     """
 
     def __init__(self, profile: Profile) -> None:
-        self._profile, self._stop = profile, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True, name="watch-definitions")
+        super().__init__("watch-definitions")
+        self._profile = profile
 
-    def __enter__(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End; a load that is under way is given up."""
-        self._stop.set()
-        self._thread.join(timeout=5)
-
-    def _watch(self) -> None:
+    def _work(self) -> None:
         published: object = None
         while not self._stop.is_set():
             states = definition_states(self._profile)

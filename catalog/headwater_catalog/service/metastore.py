@@ -7,7 +7,6 @@ time, every table is looked at once; no table is ever polled.
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.components.metastore import metastore_client
@@ -15,10 +14,10 @@ from headwater.errors import ComponentError
 from headwater.table import ZONES
 
 from headwater_catalog.notices import Happening, TableState, notices, table_state
+from headwater_catalog.service.background import Background
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from headwater.profile import Profile
 
@@ -32,7 +31,7 @@ _AGAIN_SECONDS = 5.0
 _AT_ONCE = 200
 
 
-class Follower:
+class Follower(Background):
     """Takes in what happens in the metastore, from a thread of its own.
 
     Args:
@@ -41,21 +40,10 @@ class Follower:
     """
 
     def __init__(self, profile: Profile, store: Store) -> None:
-        self._profile, self._store, self._stop = profile, store, threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True, name="follow-metastore")
+        super().__init__("follow-metastore")
+        self._profile, self._store = profile, store
 
-    def __enter__(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End."""
-        self._stop.set()
-        self._thread.join(timeout=5)
-
-    def _follow(self) -> None:
+    def _work(self) -> None:
         failing = False
         while not self._stop.is_set():
             try:

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.model import Origin
-from headwater_catalog.store._edges import ColumnKeys, replace_edges
+from headwater_catalog.store._edges import replace_edges, stated_edges
 from headwater_catalog.store._nodes import Nodes
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from headwater_catalog.model import Lineage, TableFacts
+    from headwater_catalog.model import TableFacts
 
 __all__ = ["publish"]
 
@@ -86,19 +86,8 @@ class _Writer:
         said = dict(facts.lineage)
         for origin in (Origin.DECLARED, Origin.PARSED):
             lineage = said.get(origin)
-            wanted = self._wanted(lineage) if lineage else {}
+            wanted = stated_edges(self._nodes, lineage, self._at) if lineage else {}
             replace_edges(self._connection, target, origin, self._at, wanted)
-
-    def _wanted(self, lineage: Lineage) -> dict[int, ColumnKeys]:
-        found = {}
-        for name in lineage.sources:
-            keys = [
-                (edge.source_column, edge.target_column, edge.kind.value)
-                for edge in lineage.columns
-                if edge.source == name and edge.source_column != "*"
-            ]
-            found[self._nodes.see([name], self._at)] = ColumnKeys(keys)
-        return found
 
     def forget(self, kept: set[int]) -> None:
         """Close what the project said of tables that it no longer names; the tables themselves stay.

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-__all__ = ["ColumnKeys", "replace_edges", "saw_edge"]
+    from headwater_catalog.model import Lineage
+    from headwater_catalog.store._nodes import Nodes
+
+__all__ = ["ColumnKeys", "replace_edges", "saw_edge", "stated_edges"]
 
 # Source column, target column, kind.
 ColumnKeys = frozenset[tuple[str, str, str]]
@@ -46,6 +49,18 @@ def saw_edge(
             [(identity, *key, *span) for key in sorted(columns)],
         )
     return identity
+
+
+def stated_edges(nodes: Nodes, lineage: Lineage, at: datetime) -> dict[int, ColumnKeys]:
+    """Return what a lineage states, by source node; a star names no column."""
+    return {
+        nodes.see([name], at): ColumnKeys(
+            (edge.source_column, edge.target_column, edge.kind.value)
+            for edge in lineage.columns
+            if edge.source == name and edge.source_column != "*"
+        )
+        for name in lineage.sources
+    }
 
 
 def replace_edges(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.model import Origin
 from headwater_catalog.notices import Happening
-from headwater_catalog.store._edges import ColumnKeys, replace_edges
+from headwater_catalog.store._edges import replace_edges, stated_edges
 from headwater_catalog.store._nodes import Nodes
 
 if TYPE_CHECKING:
@@ -118,15 +118,7 @@ class _Writer:
         defined = self._connection.execute("SELECT defined FROM node WHERE id = %s", (identity,)).fetchone()
         if state.view is None or (defined and defined[0]):
             return
-        wanted = {
-            self._nodes.see([name], now): ColumnKeys(
-                (edge.source_column, edge.target_column, edge.kind.value)
-                for edge in state.view.columns
-                if edge.source == name and edge.source_column != "*"
-            )
-            for name in state.view.sources
-        }
-        replace_edges(self._connection, identity, Origin.PARSED, now, wanted)
+        replace_edges(self._connection, identity, Origin.PARSED, now, stated_edges(self._nodes, state.view, now))
         self._connection.execute(
             "UPDATE node SET code = %s, problem = %s WHERE id = %s", (state.code, state.view.problem, identity)
         )
