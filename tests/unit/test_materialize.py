@@ -138,6 +138,7 @@ def test_everything_is_one_run_that_is_shown(dagster):
     ]
     assert "raw.things                         begins" in done.output
     assert "raw.things                         1,234,567 rows, 2 rejected, in 2.5 s" in done.output
+    assert done.output.rstrip().endswith("done: 2 tables written")
 
 
 def test_stale_takes_every_partition_that_has_files(dagster, monkeypatch):

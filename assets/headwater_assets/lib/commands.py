@@ -143,9 +143,12 @@ def _write(dagster: Webserver, runs: Sequence[Batch], profile: Profile, *, wait:
     for run in runs:
         span = f" {run.first}..{run.last}" if run.first != run.last else f" {run.first}".rstrip()
         run_id = dagster.launch(run.assets, run.tags)
-        click.echo(f"{_clock(began)} run {run_id}: {len(run.tables)} tables{span}")
+        click.echo(f"{_clock(began)} run {run_id}: {_tables(len(run.tables))}{span}")
         if wait:
             _follow(dagster, profile, run_id, began, len(run.tables))
+    if wait and runs:
+        written = {table.name for run in runs for table in run.tables}
+        click.echo(f"{_clock(began)} done: {_tables(len(written))} written")
 
 
 def _follow(dagster: Webserver, profile: Profile, run_id: str, began: float, steps: int) -> None:
@@ -234,6 +237,10 @@ class _Progress:
         rejected = numbers.get("rejected", 0)
         said = f"{numbers.get('dagster/row_count', 0):,.0f} rows"
         return f"{said}, {rejected:,.0f} rejected," if rejected else said
+
+
+def _tables(number: int) -> str:
+    return "1 table" if number == 1 else f"{number} tables"
 
 
 def _clock(began: float) -> str:

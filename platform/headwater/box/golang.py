@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headwater.box.lockfile import this_platform
@@ -14,7 +15,6 @@ from headwater.profile import inherited_env
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
-    from pathlib import Path
 
     from headwater.box.lockfile import LockedModule
     from headwater.box.progress import Step
@@ -43,12 +43,16 @@ class Go:
             (root / ".whole").touch()
         self._program = root / "bin" / "go"
         given = inherited_env()
+        settings = Path(given.get("XDG_CONFIG_HOME") or Path.home() / ".config")
         self._env = inherited_env(
             GOROOT=str(root),
             GOPATH=str(home / "path"),
             GOMODCACHE=str(home / "modules"),
             GOCACHE=str(home / "objects"),
             GOTMPDIR=str(_made(home / "tmp")),
+            # What Go counts of its own use stays here, too; the user's settings are read from where they are.
+            XDG_CONFIG_HOME=str(_made(home / "config")),
+            GOENV=given.get("GOENV") or str(settings / "go" / "env"),
             GOTOOLCHAIN="local",
             GOOS="linux",
             GOARCH=_GOARCH[this_platform()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import socket
 import threading
@@ -144,6 +145,8 @@ def _connect(url: str) -> Any:
         # They write the whole error as JSON, stack trace included, to standard error before it is raised here.
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
     session = builder.create()
+    # At exit it would ask the server once more, and print a trace where that is gone by then.
+    atexit.unregister(session.client._cleanup_ml_cache)  # noqa: SLF001 - there is no other way
     session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=_LONGEST_PAUSE_MS)])
     return session
 

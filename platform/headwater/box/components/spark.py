@@ -40,6 +40,9 @@ _FIXED = {
     "spark.sql.filesourceTableRelationCacheSize": "0",
     "spark.sql.catalog.spark_catalog.table-default.format-version": "2",
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+    # Sessions share the code that Spark makes of a query, and what Java has made of it since: see ConnectServer.java.
+    "spark.sql.artifact.isolation.enabled": "false",
+    "spark.sql.artifact.isolation.alwaysApplyClassloader": "false",
     "spark.sql.ansi.enabled": "true",
     # Above this size the JIT leaves generated code alone; a body that types thirty columns would then crawl.
     "spark.sql.codegen.hugeMethodLimit": "8000",
@@ -112,7 +115,7 @@ class SparkComponent(Component):
             class_path(box.conf("spark"), box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
             "org.apache.spark.deploy.SparkSubmit",
             "--class",
-            "org.apache.spark.sql.connect.service.SparkConnectServer",
+            "headwater.ConnectServer",
             "spark-internal",
         ]
         return Command(argv, _environment(box, home, folder), cwd=box.data("spark"))
