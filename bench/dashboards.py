@@ -49,8 +49,7 @@ _CONNECTIONS = 6
 _UNTIMED = 2
 _TIMEOUT_SECONDS = 120
 _LIMIT = (
-    "two cores: the twelve queries, each of them small, cost Superset and Trino several times the processor time of"
-    " the slowest one, and nothing of that can be done while it waits"
+    "two cores: twelve queries and twelve requests to Superset share them, while the slowest alone has both to itself"
 )
 
 

@@ -120,6 +120,22 @@ def test_every_chart_of_the_default_dashboards_is_drawn(project, slug):
     assert (PICTURES / f"{slug}.png").stat().st_size > 20_000
 
 
+def test_a_chart_is_one_line_of_supersets_log(project):
+    """Its steps are not: each would be a commit, after which Superset reads the user and the dataset anew."""
+    dataset = project.api.every("dataset")["loan_vintage"]["id"]
+    asked = {
+        "datasource": {"id": dataset, "type": "table"},
+        "queries": [{"columns": ["year"], "metrics": ["behind_30"], "row_limit": 10}],
+        "force": True,
+    }
+    with connect(project.profile, "superset-db") as connection:
+        last = connection.execute("SELECT max(id) FROM logs").fetchone()[0]
+        project.api("POST", "/chart/data", json=asked)
+        logged = [row[0] for row in connection.execute("SELECT action FROM logs WHERE id > %s", (last,))]
+
+    assert logged == ["ChartDataRestApi.data"]
+
+
 def test_a_browser_sees_a_chart_that_fails(project):
     """The eyes of the tests above are open: a chart whose table is gone is reported."""
     stack = Stack.build(project.profile)

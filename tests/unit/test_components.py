@@ -1,5 +1,6 @@
 """The components of the core: what they render, without starting any of them."""
 
+import copy
 import ipaddress
 import os
 import re
@@ -11,11 +12,13 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from headwater.box.component import Box
 from headwater.box.components import CORE, all_components, minio, postgres, render, spark, superset, tls, trino
 from headwater.box.components.metastore import MetastoreComponent
+from headwater.box.components.superset_api import deeds_logger, kept_connections
 from headwater.box.components.superset_api._writing import plain_sql
 from headwater.box.runtimes import Runtimes
 from headwater.credentials import LOGINS, ensure_credentials
@@ -352,8 +355,9 @@ def test_a_damaged_certificate_is_made_anew(box):
     assert tls.ca_path(box.profile).read_bytes() == authority
 
 
-def test_supersets_configuration_is_python(box):
+def test_supersets_configuration_is_python(box, monkeypatch):
     """It compiles, protects forms and cookies, and keeps pages from loading anything from elsewhere."""
+    monkeypatch.setitem(sys.modules, "superset.utils.log", SimpleNamespace(DBEventLogger=object))
     COMPONENTS["superset"].command(box, "")
     text = (box.conf("superset") / "superset_config.py").read_text()
     found = {}
@@ -371,6 +375,38 @@ def test_superset_reaches_trino_over_tls_as_its_own_login(box):
     assert database["uri"].startswith("trino://superset:")
     assert box.profile.credentials.password("trino") not in str(database)
     assert database["extra"]["engine_params"]["connect_args"]["verify"] == str(tls.ca_path(box.profile))
+
+
+def test_superset_logs_what_people_do_and_not_every_step(monkeypatch):
+    """A chart is one line in its log, and one commit."""
+    logged = []
+    base = type("DBEventLogger", (), {"log_with_context": lambda _, action, **more: logged.append((action, more))})
+    monkeypatch.setitem(sys.modules, "superset.utils.log", SimpleNamespace(DBEventLogger=base))
+    log = deeds_logger().log_with_context
+
+    steps = ("execute_sql", "load_into_dataframe", "ChartDataRestApi.json_dumps", "_get_data_response")
+    for action in (*steps, "ChartDataRestApi.data"):
+        log(action, duration=1)
+
+    assert logged == [("ChartDataRestApi.data", {"duration": 1})]
+
+
+def test_supersets_queries_of_the_lake_share_their_connections():
+    """Each has a session of its own, which trusts the box's authority; closing one closes no connection."""
+    mutate = kept_connections()
+    lake = {"connect_args": {"source": "superset", "verify": "ca.pem"}}
+    uri, first = mutate("trino://", copy.deepcopy(lake), "somebody", None, None)
+    second = mutate("trino://", copy.deepcopy(lake), "somebody", None, None)[1]["connect_args"]["http_session"]
+    session = first["connect_args"]["http_session"]
+    adapter = session.get_adapter("https://")
+    pool = adapter.poolmanager.connection_from_url("https://127.0.0.1:1")
+    session.close()
+
+    assert (uri, session.verify, session.trust_env) == ("trino://", "ca.pem", False)
+    assert session is not second
+    assert second.get_adapter("https://") is adapter
+    assert adapter.poolmanager.connection_from_url("https://127.0.0.1:1") is pool
+    assert mutate("postgresql://", {}, None, None, None) == ("postgresql://", {})
 
 
 def test_likely_causes_are_found(box):
@@ -425,7 +461,12 @@ def test_the_api_that_superset_gets_loads_without_headwater(box):
     """The configuration imports it in Superset's own Python, which has neither Headwater nor our libraries."""
     COMPONENTS["superset"].command(box, "")
     code = (
-        "import sys, types; found = {}; exec(open(sys.argv[1]).read(), found); added = []; "
+        "import sys, types; found = {}; added = []; "
+        "sys.modules['superset.utils.log'] = types.SimpleNamespace(DBEventLogger=object); "
+        "adapters = types.SimpleNamespace(HTTPAdapter=object); "
+        "sys.modules['requests'] = types.SimpleNamespace(adapters=adapters); "
+        "exec(open(sys.argv[1]).read(), found); "
+        "assert found['EVENT_LOGGER'] and found['DB_CONNECTION_MUTATOR']; "
         "held = types.SimpleNamespace(add_api=added.append); "
         "sys.modules['superset.extensions'] = types.SimpleNamespace(appbuilder=held); "
         "sys.modules['flask'] = types.SimpleNamespace(request=None); "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO, Dialect
@@ -114,6 +116,7 @@ class TrinoEngine(Engine):
         # The box is never behind the machine's web proxy, and no netrc entry is meant for it.
         session.trust_env = False
         session.verify = str(self.ca)
+        session.mount("https://", _connections(os.getpid()))
         connect: Any = trino.dbapi.connect
         connection = connect(
             host=self.host,
@@ -134,6 +137,18 @@ class TrinoEngine(Engine):
             raise unreachable("Trino", f"{self.host}:{self.port}", error) from error
         finally:
             session.close()
+
+
+@cache
+def _connections(process: int) -> Any:  # noqa: ARG001 - a forked process must not speak on its parent's connections
+    """Return what keeps connections open from one statement to the next; a new one costs both sides a handshake."""
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - slow to import
+
+    class Kept(HTTPAdapter):
+        def close(self) -> None:
+            """Stay open when a statement's session ends."""
+
+    return Kept()
 
 
 def _sentence(error: Any, sql: str) -> str:

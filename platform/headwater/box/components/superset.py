@@ -81,15 +81,21 @@ ENABLE_TIME_ROTATE = False
 STATS_LOGGER_INTERVAL = 0
 
 
-def FLASK_APP_MUTATOR(app):
-    """Add the endpoint that `headwater dashboards` uses."""
+def _headwater():
     import sys
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location("headwater_superset_api", {api!r})
     module = sys.modules[spec.name] = module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.install(app)
+    return module
+
+
+_api = _headwater()
+EVENT_LOGGER = _api.deeds_logger()
+DB_CONNECTION_MUTATOR = _api.kept_connections()
+# Adds the endpoint that `headwater dashboards` uses.
+FLASK_APP_MUTATOR = _api.install
 '''
 
 

@@ -13,12 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import _push, _states
+from ._lake import deeds_logger, kept_connections
 from ._models import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["install"]
+__all__ = ["deeds_logger", "install", "kept_connections"]
 
 
 # Where Superset's pages tell what was looked at, the login page among them.
