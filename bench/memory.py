@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import defaultdict
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from bench.box import BenchBox
 
-__all__ = ["memory", "watching"]
+__all__ = ["memory", "watching", "written"]
 
 _SETTLE_SECONDS = 60
 _SAMPLE_SECONDS = 2.0
@@ -30,6 +31,8 @@ _MIB = 1024**2
 _IDLE_GOAL_MIB = 6 * 1024
 _PEAK_GOAL_MIB = 7 * 1024
 _OTHERS = "supervisor and commands"
+# What `materialize` says of a table that it has written.
+_WRITTEN = re.compile(r"\] (?P<table>\w+\.\w+) +(?P<rows>[\d,]+) rows.* in (?P<seconds>[\d.]+) s$", re.MULTILINE)
 
 
 def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -44,13 +47,16 @@ def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, An
         with watching(box) as peaks:
             box.headwater("demo-data", "loans", "--rows", str(rows), "--years", YEARS)
             began = time.monotonic()
-            box.headwater("materialize", "--all")
+            said = box.headwater("materialize", "--all")
             seconds = time.monotonic() - began
+        size = sum(file.stat().st_size for file in (box.profile.project / "data" / "loans").iterdir())
         say(f"memory: at most {peaks['box']:.0f} MiB over {seconds:.0f} s of loading {rows} loans")
     total, peak = sum(idle.values()), peaks["box"]
     return {
         "loans": rows,
         "load_seconds": round(seconds, 1),
+        "bytes": size,
+        "tables": written(said),
         "components": [
             {"name": name, "idle_mib": round(idle.get(name, 0)), "peak_mib": round(peaks[name])}
             for name in sorted(set(peaks) - {"box"})
@@ -63,6 +69,14 @@ def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, An
             "met": total <= _IDLE_GOAL_MIB and peak <= _PEAK_GOAL_MIB,
         },
     }
+
+
+def written(said: str) -> list[dict[str, Any]]:
+    """Return name, rows and seconds of each table that ``materialize`` told of, in the order in which it wrote them."""
+    return [
+        {"name": one["table"], "rows": int(one["rows"].replace(",", "")), "seconds": float(one["seconds"])}
+        for one in _WRITTEN.finditer(said)
+    ]
 
 
 def _by_component(box: BenchBox) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""``python -m bench.readme RESULT.json``: write the README's table from what was measured."""
+"""``python -m bench.readme RESULT.json``: write the figures of the README and docs/scale.md from what was measured."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.box import ROOT
+from bench.scale import scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,13 +21,18 @@ _BLOCK = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 @click.command()
 @click.argument("result", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(result: Path) -> None:
-    """Replace the README's figures with those of RESULT."""
+    """Replace the README's figures with those of RESULT, and those of docs/scale.md where it has them."""
     measured = json.loads(result.read_text(encoding="utf-8"))
-    readme = ROOT / "README.md"
-    text, count = _BLOCK.subn(lambda found: found[1] + table(measured) + found[2], readme.read_text(encoding="utf-8"))
+    _replace(ROOT / "README.md", table(measured))
+    if measured.get("memory", {}).get("tables"):
+        _replace(ROOT / "docs" / "scale.md", scale(measured))
+
+
+def _replace(page: Path, figures: str) -> None:
+    text, count = _BLOCK.subn(lambda found: found[1] + figures + found[2], page.read_text(encoding="utf-8"))
     if count != 1:
-        raise click.ClickException("README.md needs exactly one <!-- bench --> ... <!-- /bench --> block.")
-    readme.write_text(text, encoding="utf-8")
+        raise click.ClickException(f"{page.name} needs exactly one <!-- bench --> ... <!-- /bench --> block.")
+    page.write_text(text, encoding="utf-8")
 
 
 def table(measured: Mapping[str, Any]) -> str:

@@ -7,9 +7,11 @@ from decimal import Decimal
 import pytest
 
 from bench.dashboards import question
+from bench.memory import written
 from bench.pairs import Pair, same
 from bench.query import geometric_mean
 from bench.readme import table
+from bench.scale import scale
 from bench.start import _component_seconds
 
 
@@ -121,3 +123,40 @@ def measured(one):
             "box": {"idle_mib": 2000, "idle_goal_mib": 6144, "peak_mib": 5000, "peak_goal_mib": 7168, "met": True},
         },
     }
+
+
+def test_what_materialize_says_becomes_figures():
+    """Rejected rows and the beginnings of tables are no rows of it."""
+    said = (
+        "[    1.0 s] run 1f2e: 2 tables\n"
+        "[    1.2 s] raw.loans                          begins, 1 of 2\n"
+        "[    3.2 s] raw.loans                          1,000,053 rows in 2.0 s\n"
+        "[   23.2 s] partitioned.loans                  1,000,000 rows, 53 rejected, in 20.0 s\n"
+        "[   23.3 s] done: 2 tables written\n"
+    )
+
+    assert written(said) == [
+        {"name": "raw.loans", "rows": 1_000_053, "seconds": 2.0},
+        {"name": "partitioned.loans", "rows": 1_000_000, "seconds": 20.0},
+    ]
+
+
+def test_larger_data_are_worked_out_from_what_was_measured():
+    """Twice the seconds are twice the hours; what one process does is not divided among cores."""
+    load = {
+        "machine": {"when": "2026-01-31", "cores": 2, "memory_gib": 8},
+        "loans": 1_000_000,
+        "bytes": 1_000_000_000,
+        "tables": [
+            {"name": "raw.loans", "rows": 1_000_000, "seconds": 10.0},
+            {"name": "partitioned.loans", "rows": 1_000_000, "seconds": 56.0},
+            {"name": "curated.loans", "rows": 60, "seconds": 14.0},
+        ],
+    }
+    text = scale({"memory": load})
+
+    assert "| partitioned.loans | 1,000,000 | 56 | 112.0 |" in text
+    assert "| curated.loans | 60 | 14 |  |" in text
+    # 140 core seconds for each GB; 140 GB on 16 cores, of which 70 % counts: 1750 s.
+    assert "140 core seconds of Spark and Trino for each GB" in text
+    assert "| 1.3 billion months, 140 GB | 0.5 h | 0.1 h | 0.0 h | 0.4 h |" in text
