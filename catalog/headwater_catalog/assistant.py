@@ -36,6 +36,7 @@ _SECONDS = 60
 _SCANNED = "4GB"
 _ROWS = 100
 _MOST_ROWS = 1000
+_PARTITIONS = 20
 _MOST_CHARACTERS = 100_000
 
 
@@ -66,8 +67,8 @@ def make_server(profile: Profile) -> MCPServer[Any]:
 
     @tool
     def describe(name: str) -> Answer:
-        """Tell all that is known of a table: columns with docs, owner, runs, code, what it is made of, who reads it."""
-        return told.get("table", name=name)
+        """Tell all that is known of a table: columns and what they hold, owner, size, checks, runs, code, readers."""
+        return _brief(told.get("table", name=name))
 
     @tool
     def lineage(
@@ -107,6 +108,12 @@ def make_server(profile: Profile) -> MCPServer[Any]:
         return _rows(profile, statement, limit)
 
     return server
+
+
+def _brief(table: Answer) -> Answer:
+    """Leave out what is long: an assistant reads every word."""
+    checks = [{name: said for name, said in one.items() if name != "history"} for one in table["checks"]]
+    return {**table, "checks": checks, "partitions": table["partitions"][:_PARTITIONS]}
 
 
 def _in_one_sentence(profile: Profile, work: Callable[Given, Answer]) -> Callable[Given, str]:

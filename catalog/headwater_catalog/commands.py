@@ -50,6 +50,8 @@ def table(name: str, output: str) -> None:
         ("defined in", answer["place"]),
         ("made from", ", ".join(answer["upstreams"])),
         ("read by", ", ".join(answer["downstreams"])),
+        *_figures(answer),
+        ("commit", _commit(answer)),
         ("dropped", answer["dropped_at"]),
         ("problem", answer["problem"]),
     ]
@@ -58,7 +60,8 @@ def table(name: str, output: str) -> None:
         for one in answer["columns"]
     ]
     aliases = [{"alias": one["text"], "kind": one["kind"]} for one in answer["aliases"]]
-    parts = [as_table(("what", "value"), [row for row in about if row[1]]), *map(objects_as_table, (columns, aliases))]
+    lists = (columns, _checks(answer), aliases)
+    parts = [as_table(("what", "value"), [row for row in about if row[1]]), *map(objects_as_table, lists)]
     _show(answer, output, "\n\n".join(part for part in parts if part))
 
 
@@ -127,8 +130,60 @@ def history(name: str, limit: int, output: str) -> None:
     answer = _ask("history", name=name, limit=limit)
     keys = ("ended_at", "state", "direction", "job", "partition", "snapshot", "rows", "run")
     runs = [{key: one[key] for key in keys} for one in answer["runs"]]
-    parts = [objects_as_table(runs), objects_as_table(answer["changes"])]
+    checks = [
+        {key: one[key] for key in ("at", "name", "passed", "broken", "partition", "run")} for one in answer["checks"]
+    ]
+    parts = [objects_as_table(one) for one in (runs, checks, _schema(answer["schema"]), answer["changes"])]
     _show(answer, output, "\n\n".join(part for part in parts if part) or f"Nothing has happened to {name} yet.")
+
+
+def _figures(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how large a table is and how often it is read, where that is known."""
+    known, reads = answer["size"] or {}, answer["reads"]
+    told = [
+        ("rows", f"{known['rows']:,}" if known.get("rows") is not None else ""),
+        ("bytes", f"{known['bytes']:,}" if known.get("bytes") is not None else ""),
+        ("files", f"{known['files']:,}" if known.get("files") is not None else ""),
+        ("partitions", str(known.get("partitions") or "")),
+        ("figures as of", str(known.get("at") or "")),
+        ("written since", str(known.get("written_since") or "")),
+    ]
+    if reads["last_at"]:
+        often = f"{reads['last_7_days']} queries in 7 days, {reads['last_30_days']} in 30, last {reads['last_at']}"
+        told.append(("read", often))
+    return told
+
+
+def _commit(answer: dict[str, Any]) -> str:
+    state = "changed since, not committed" if answer["revision"] else "not committed"
+    return ", ".join(filter(None, (answer["revision"], state if answer["uncommitted"] else "")))
+
+
+def _checks(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "check": one["name"],
+            "now": ("holds" if one["passed"] else "broken") if one["current"] else "no longer asked",
+            "broken in": ", ".join(one["failing"]),
+            "broken rows": one["broken"],
+            "asked": one["at"],
+            "last": "".join("." if past["passed"] else "x" for past in reversed(one["history"])),
+        }
+        for one in answer["checks"]
+    ]
+
+
+def _schema(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    rows = []
+    for one in changes:
+        said = {"at": one["at"], "said by": one["origin"]}
+        rows += [{**said, "column": f"+ {column['name']}", "type": column["type"]} for column in one["added"]]
+        rows += [{**said, "column": f"- {column['name']}", "type": column["type"]} for column in one["dropped"]]
+        rows += [
+            {**said, "column": f"~ {column['name']}", "type": f"{column['before']} to {column['after']}"}
+            for column in one["retyped"]
+        ]
+    return rows
 
 
 def _ask(question: str, **parameters: object) -> dict[str, Any]:

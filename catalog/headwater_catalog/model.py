@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from headwater_catalog.knowledge import Knowledge
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
@@ -125,6 +127,9 @@ class TableFacts:
         place: File and line of the definition.
         code: The body: SQL text, or empty.
         fresh_within_hours: Age of the newest write after which it counts as stale; None when any age will do.
+        revision: The git commit that last changed the definition's file; empty where it is not in one.
+        revised_at: When that was.
+        uncommitted: Whether the file lies in a git repository and is not as it was then.
     """
 
     name: str
@@ -140,6 +145,9 @@ class TableFacts:
     place: str = ""
     code: str = ""
     fresh_within_hours: float | None = None
+    revision: str = ""
+    revised_at: datetime | None = None
+    uncommitted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +160,7 @@ class Partaking:
         rows: Rows written, if said.
         bytes: Bytes written, if said.
         columns: Its columns, if said.
+        knowledge: How its checks came out, how large it is, and what its columns hold, if said.
     """
 
     aliases: tuple[str, ...]
@@ -159,6 +168,7 @@ class Partaking:
     rows: int | None = None
     bytes: int | None = None
     columns: tuple[ColumnFacts, ...] = ()
+    knowledge: Knowledge = field(default_factory=Knowledge)
 
 
 @dataclass(frozen=True, kw_only=True)

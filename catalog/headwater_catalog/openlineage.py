@@ -9,6 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog._event import DatasetEvent, Event, InvalidEvent, JobEvent, RunEvent, read_event
+from headwater_catalog._facets import facet as _facet
+from headwater_catalog._facets import listed as _listed
+from headwater_catalog._facets import number as _number
+from headwater_catalog._facets import text as _text
+from headwater_catalog.knowledge import knowledge_of
 from headwater_catalog.model import WHOLE_TABLE, ColumnEdge, ColumnFacts, Kind, Partaking, RunFacts, first_mentions
 
 if TYPE_CHECKING:
@@ -102,6 +107,7 @@ def partaking(dataset: Dataset) -> Partaking:
             for one in _listed(_facet(dataset.facets, "schema").get("fields"))
             if one.get("name")
         ),
+        knowledge=knowledge_of(dataset),
     )
 
 
@@ -153,6 +159,7 @@ def _merged(datasets: Sequence[Dataset]) -> dict[str, Partaking]:
             rows=old.rows if new.rows is None else new.rows,
             bytes=old.bytes if new.bytes is None else new.bytes,
             columns=new.columns or old.columns,
+            knowledge=new.knowledge.over(old.knowledge),
         )
     return found
 
@@ -196,23 +203,3 @@ def _told(ordered: Sequence[RunEvent], part: str, facet: str, key: str) -> str:
     """Return the last thing that is said in one place of a run's or a job's facets."""
     said = (_text(_facet(getattr(one, part).facets, facet).get(key)) for one in reversed(ordered))
     return next((text for text in said if text), "")
-
-
-def _facet(facets: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    facet = facets.get(name)
-    return (facet.model_extra or {}) if facet is not None else {}
-
-
-def _listed(value: object) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
-
-
-def _text(value: object) -> str:
-    """Return what a database can keep of a text or number."""
-    if not isinstance(value, str | int | float):
-        return ""
-    return str(value).replace("\x00", "").encode(errors="replace").decode()
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and 0 <= value < 2**63 else None

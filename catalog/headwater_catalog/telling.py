@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from headwater import layout
-from headwater.errors import HeadwaterError
+from headwater.errors import CheckFailed, HeadwaterError
 
+from headwater_catalog._told_facets import PRODUCER, check_facets, made_facet, profile_facets, shape_facets
 from headwater_catalog.client import Client
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["telling", "with_outcome", "write_event"]
 
-_PRODUCER = "urn:headwater"
 _SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-_FACETS = "https://openlineage.io/spec/facets"
 _TIMEOUT_SECONDS = 5.0
 
 
@@ -40,7 +39,7 @@ def telling(profile: Profile, write: Callable[..., Published]) -> Callable[..., 
     """
 
     def told(table: Table, *, run: str, partitions: Sequence[str], log: Callable[[str], None]) -> Published:
-        def tell(state: str, published: Published | None = None, error: str = "") -> None:
+        def tell(state: str, published: Published | None = None, error: HeadwaterError | None = None) -> None:
             event = write_event(state, table, profile.bucket, run=run, partitions=partitions)
             try:
                 Client(profile, _TIMEOUT_SECONDS).tell(with_outcome(event, table, profile.bucket, published, error))
@@ -51,7 +50,7 @@ def telling(profile: Profile, write: Callable[..., Published]) -> Callable[..., 
         try:
             published = write(table, run=run, partitions=partitions, log=log)
         except HeadwaterError as error:
-            tell("FAIL", error=str(error))
+            tell("FAIL", error=error)
             raise
         tell("COMPLETE", published)
         return published
@@ -69,18 +68,18 @@ def write_event(state: str, table: Table, bucket: str, *, run: str, partitions: 
         run: Dagster's run id, a dash, and the attempt's number.
         partitions: The partition keys that were asked for; empty for the whole table.
     """
-    facets = {"processing_engine": _facet("1-1-1/ProcessingEngineRunFacet", name="headwater", version=_version())}
+    facets = {"processing_engine": made_facet("1-1-1/ProcessingEngineRunFacet", name="headwater", version=_version())}
     parent = _run_id(run.rpartition("-")[0])
     if parent:
         job = {"namespace": "dagster", "name": table.name}
-        facets["parent"] = _facet("1-1-0/ParentRunFacet", run={"runId": parent}, job=job)
+        facets["parent"] = made_facet("1-1-0/ParentRunFacet", run={"runId": parent}, job=job)
     if partitions:
         tag = {"key": "partition", "value": ", ".join(partitions)}
-        facets["tags"] = _facet("1-0-0/TagsRunFacet", tags=[tag])
+        facets["tags"] = made_facet("1-0-0/TagsRunFacet", tags=[tag])
     return {
         "eventType": state,
         "eventTime": datetime.now(UTC).isoformat(),
-        "producer": _PRODUCER,
+        "producer": PRODUCER,
         "schemaURL": _SCHEMA,
         "run": {"runId": str(uuid5(NAMESPACE_URL, f"{table.name}/{run}/{','.join(partitions)}")), "facets": facets},
         "job": {"namespace": "headwater", "name": table.name, "facets": {}},
@@ -90,7 +89,7 @@ def write_event(state: str, table: Table, bucket: str, *, run: str, partitions: 
 
 
 def with_outcome(
-    event: dict[str, Any], table: Table, bucket: str, published: Published | None, error: str
+    event: dict[str, Any], table: Table, bucket: str, published: Published | None, error: HeadwaterError | None
 ) -> dict[str, Any]:
     """Return an event with what was published, or why nothing was.
 
@@ -99,11 +98,13 @@ def with_outcome(
         table: The table.
         bucket: The lake's.
         published: What was published; None when it has not been.
-        error: Why it failed; empty when it has not.
+        error: Why it failed; None when it has not.
     """
-    if error:
-        said = _facet("1-0-0/ErrorMessageRunFacet", message=error, programmingLanguage="python")
+    if error is not None:
+        said = made_facet("1-0-0/ErrorMessageRunFacet", message=str(error), programmingLanguage="python")
         event["run"]["facets"]["errorMessage"] = said
+    if isinstance(error, CheckFailed):
+        event["outputs"][0]["facets"] |= check_facets(error.results)
     # A load that found its files in place has published nothing new.
     if published is not None and published.changed:
         event["outputs"] = [*_outputs(table, bucket, published)]
@@ -112,13 +113,8 @@ def with_outcome(
 
 def _outputs(table: Table, bucket: str, published: Published) -> Iterator[dict[str, Any]]:
     written = _dataset(bucket, table.id, rows=published.rows, size=published.bytes, snapshot=published.snapshot_id)
-    if published.checks:
-        assertions = [
-            {"assertion": str(one.check), "success": one.passed, "severity": "error" if one.blocking else "warn"}
-            for one in published.checks
-        ]
-        facet = _facet("1-0-1/DataQualityAssertionsDatasetFacet", assertions=assertions)
-        written["facets"]["dataQualityAssertions"] = facet
+    written["facets"] |= check_facets(published.checks) | shape_facets(published)
+    written["outputFacets"] |= profile_facets(published)
     yield written
     if table.rejects:
         yield _dataset(bucket, table.id.rejected, rows=published.rejected)
@@ -134,15 +130,11 @@ def _dataset(
         "outputFacets": {},
     }
     if snapshot is not None:
-        found["facets"]["version"] = _facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion=str(snapshot))
+        found["facets"]["version"] = made_facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion=str(snapshot))
     if rows is not None:
         counts = {"rowCount": rows} if size is None else {"rowCount": rows, "size": size}
-        found["outputFacets"]["outputStatistics"] = _facet("1-0-2/OutputStatisticsOutputDatasetFacet", **counts)
+        found["outputFacets"]["outputStatistics"] = made_facet("1-0-2/OutputStatisticsOutputDatasetFacet", **counts)
     return found
-
-
-def _facet(schema: str, **fields: Any) -> dict[str, Any]:
-    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{schema}.json", **fields}
 
 
 def _run_id(text: str) -> str:

@@ -27,6 +27,8 @@ class Dialect:
         ddl_missing_types: Types that its CREATE TABLE cannot make, though its queries read them.
         missing_functions: Functions of Trino that the engine lacks, with what to write instead.
         missing_constructs: Constructs that it lacks, by sqlglot's class name, with their SQL name.
+        aggregates: How a profile asks it for what SQL has no common words for, by what is asked; ``{0}`` is a column,
+            what follows are numbers. ``frequent`` and ``counts`` give JSON.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Dialect:
     ddl_missing_types: frozenset[str] = frozenset()
     missing_functions: Mapping[str, str] = field(default_factory=dict)
     missing_constructs: Mapping[str, str] = field(default_factory=dict)
+    aggregates: Mapping[str, str] = field(default_factory=dict)
 
     def type_name(self, column_type: str, *, ddl: bool = False) -> str:
         """Return the engine's name of a column type, e.g. ``bigint`` for ``long``."""
@@ -109,7 +112,32 @@ _ATHENA_LACKS = {
     "euclidean_distance": "sqrt over reduce and zip_with",
 }
 
-TRINO = Dialect(name="trino", types=MappingProxyType(_TRINO_TYPES))
+_TRINO_AGGREGATES = MappingProxyType(
+    {
+        "distinct": "approx_distinct({0})",
+        "frequent": "json_format(CAST(approx_most_frequent({1}, {0}, {2}) AS JSON))",
+        "counts": "json_format(CAST(histogram({0}) AS JSON))",
+        "text": "substr(CAST({0} AS VARCHAR), 1, {1})",
+        "whole": "CAST({0} AS BIGINT)",
+        "date": "date_diff('day', DATE '1970-01-01', {0})",
+        "timestamp": "to_unixtime({0})",
+        "timestamptz": "to_unixtime({0})",
+    }
+)
+_SPARK_AGGREGATES = MappingProxyType(
+    {
+        "distinct": "approx_count_distinct({0})",
+        "frequent": "to_json(approx_top_k({0}, {1}, {2}))",
+        "counts": "to_json(approx_top_k({0}, {1}, 1024))",  # exact: there are fewer bins than it keeps
+        "text": "substr(CAST({0} AS STRING), 1, {1})",
+        "whole": "CAST({0} AS BIGINT)",
+        "date": "unix_date({0})",
+        "timestamp": "unix_micros(CAST({0} AS TIMESTAMP)) / 1000000E0",
+        "timestamptz": "unix_micros({0}) / 1000000E0",
+    }
+)
+
+TRINO = Dialect(name="trino", types=MappingProxyType(_TRINO_TYPES), aggregates=_TRINO_AGGREGATES)
 SPARK = Dialect(
     name="spark",
     quote="`",
@@ -119,6 +147,7 @@ SPARK = Dialect(
     types=MappingProxyType(_SPARK_TYPES),
     missing_functions=MappingProxyType(_SPARK_LACKS),
     missing_constructs=MappingProxyType({"AtTimeZone": "AT TIME ZONE of the same meaning"}),
+    aggregates=_SPARK_AGGREGATES,
 )
 ATHENA = Dialect(
     name="athena",
@@ -129,6 +158,7 @@ ATHENA = Dialect(
     ddl_missing_types=frozenset({"timestamptz"}),
     missing_functions=MappingProxyType(_ATHENA_LACKS),
     missing_constructs=MappingProxyType({"JSONTable": "JSON_TABLE"}),
+    aggregates=_TRINO_AGGREGATES,
 )
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({entry.name: entry for entry in (TRINO, SPARK, ATHENA)})

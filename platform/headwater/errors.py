@@ -81,12 +81,14 @@ class CheckFailed(WriteError):  # noqa: N818 - reads as the outcome it is
     Args:
         table: The table's ``zone.name``.
         failures: One result per failed check (``headwater.checks.CheckResult``), with the rows that broke it.
+        results: Those of all checks.
     """
 
-    def __init__(self, table: str, failures: tuple[object, ...]) -> None:
+    def __init__(self, table: str, failures: tuple[object, ...], results: tuple[object, ...] = ()) -> None:
         self.table = table
         self.failures = failures
-        super().__init__(table, failures)
+        self.results = results
+        super().__init__(table, failures, results)
 
     def __str__(self) -> str:
         """Return the sentence that names every failed check."""

@@ -218,6 +218,7 @@ class Table:
             ``NAME__rejected`` with their file, line and text, and only a raw upstream can feed such a table.
         fresh_within_hours: Age of the newest publish after which the table counts as stale.
         tags: Free labels.
+        profiled: Every write looks at what its columns hold: nulls, distinct values, range, histogram, frequent values.
 
     Raises:
         DefinitionError: The declaration contradicts itself; the sentence names the table.
@@ -236,6 +237,7 @@ class Table:
     rejects: bool = False
     fresh_within_hours: float | None = None
     tags: tuple[str, ...] = ()
+    profiled: bool = True
 
     def __post_init__(self) -> None:
         for problem in _problems(self):

@@ -14,6 +14,8 @@ from headwater.table import ZONES
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from headwater_catalog.pages._charts import amount, bars, distinct, share, values
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -49,6 +51,11 @@ def _environment() -> Environment:
         "moment": moment,
         "place": place,
         "shell": shlex.quote,
+        "amount": amount,
+        "bars": bars,
+        "distinct": distinct,
+        "share": share,
+        "values": values,
     }
     made.globals |= {"link": link}
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from headwater.errors import ComponentError
+from headwater.errors import ComponentError, QueryError
 from headwater.table import ZONES
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from headwater_catalog.pages._render import HERE, render
+from headwater_catalog.profiles import read_profile
 from headwater_catalog.service.parameters import Parameters, Wrong
 from headwater_catalog.store import WANTS, NotFound
 
@@ -35,8 +36,14 @@ _PATH_DEPTH = 100
 _PATH_LIMIT = 2000
 
 
-def page_routes(store: Store, site: Site) -> list[BaseRoute]:
-    """Return the routes of all pages and of what they load."""
+def page_routes(store: Store, site: Site, sample: Callable[[str], dict[str, Any]]) -> list[BaseRoute]:
+    """Return the routes of all pages and of what they load.
+
+    Args:
+        store: What they show.
+        site: What they are made with and lead to.
+        sample: Gives some rows of a table.
+    """
     pages: dict[str, Page] = {
         "/": _search,
         "/table": _table,
@@ -48,6 +55,7 @@ def page_routes(store: Store, site: Site) -> list[BaseRoute]:
     }
     return [
         *(Route(path, _showing(store, site, page), methods=["GET"]) for path, page in pages.items()),
+        Route("/sample", _sampling(sample), methods=["GET"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
         Mount("/libraries", StaticFiles(directory=site.libraries)),
     ]
@@ -76,6 +84,22 @@ def _showing(store: Store, site: Site, page: Page) -> Callable[[Request], Any]:
     return endpoint
 
 
+def _sampling(sample: Callable[[str], dict[str, Any]]) -> Callable[[Request], Any]:
+    """Show some rows, or one sentence on why there are none: a part of a table's page, asked for when it is opened."""
+
+    def answer(given: Mapping[str, str]) -> Response:
+        try:
+            found = sample(Parameters(given, ("name",)).required("name"))
+        except (Wrong, NotFound, ComponentError, QueryError) as error:
+            return HTMLResponse(render("sample.html", sentence=str(error), found=None).encode(errors="replace"))
+        return HTMLResponse(render("sample.html", sentence="", found=found).encode(errors="replace"))
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(partial(answer, dict(request.query_params)))
+
+    return endpoint
+
+
 def _search(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     """Show the search, or, for a script that types along, its results alone."""
     del site
@@ -97,13 +121,15 @@ def _table(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
         way: [one for one in around["edges"] if one[end] == table["name"]]
         for way, end in (("up", "target"), ("down", "source"))
     }
-    changes = reader.history(name, limit=20)["changes"]
+    past = reader.history(name, limit=20)
     return render(
         "table.html",
         here="",
         table=table,
         edges=edges,
-        changes=changes,
+        changes=past["changes"],
+        schema=past["schema"],
+        held=read_profile((table["profile"] or {}).get("columns")) or {},
         links=site.links(table),
     )
 

@@ -13,6 +13,7 @@ from headwater_catalog.pages import Site
 from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
 from headwater_catalog.service.metastore import Follower
+from headwater_catalog.service.samples import Samples
 from headwater_catalog.store import Store
 
 
@@ -26,9 +27,10 @@ def main() -> None:
         superset=profile.address("superset"),
     )
     store = Store(database_url(profile, "catalog-db"), profile.bucket)
+    token, hosts = profile.credentials.password("catalog"), (profile.host, "localhost")
     with store, Watch(profile), Follower(profile, store):
         uvicorn.run(
-            make_app(store, profile.credentials.password("catalog"), hosts=(profile.host, "localhost"), site=site),
+            make_app(store, token, hosts=hosts, site=site, samples=Samples(store, profile)),
             host=profile.host,
             port=profile.port("catalog"),
             log_config=None,

@@ -8,7 +8,7 @@ import logging
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from headwater.errors import ComponentError
+from headwater.errors import ComponentError, QueryError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from headwater_catalog.openlineage import InvalidEvent
 from headwater_catalog.pages import error_page, page_routes
+from headwater_catalog.queries import read_query
 from headwater_catalog.service.headers import SafeHeaders
 from headwater_catalog.service.parameters import Parameters, Wrong
 from headwater_catalog.store import WANTS, NotFound, Store
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from headwater_catalog.pages import Site
+    from headwater_catalog.service.samples import Samples
     from headwater_catalog.store import Reader
 
 __all__ = ["make_app"]
@@ -40,7 +42,7 @@ _LARGEST_ANSWER = 10_000
 _DEEPEST = 100
 
 
-def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site) -> ASGIApp:
+def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, samples: Samples) -> ASGIApp:
     """Return the application.
 
     Args:
@@ -48,16 +50,19 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site) -> A
         token: What a writer must show.
         hosts: The names it is called by; a page elsewhere cannot make a browser call it by another.
         site: What the pages are made with and lead to.
+        samples: Looks into tables.
     """
     routes = [
         Route("/api/v1/lineage", _Lineage(store, token), methods=["GET", "POST"]),
+        Route("/api/v1/queries", _Queries(store, token), methods=["POST"]),
         Route("/api/v1/search", _asking(store, _search)),
         Route("/api/v1/table", _asking(store, _table)),
         Route("/api/v1/impact", _asking(store, _impact)),
         Route("/api/v1/history", _asking(store, _history)),
         Route("/api/v1/run", _asking(store, _run)),
         Route("/api/v1/health", _asking(store, _health)),
-        *page_routes(store, site),
+        Route("/api/v1/sample", _answering(lambda given: samples.rows(Parameters(given, ("name",)).required("name")))),
+        *page_routes(store, site, samples.rows),
     ]
     failures: dict[Any, Any] = {404: _missing, 405: _missing, Exception: _failed}
     app = Starlette(
@@ -122,15 +127,22 @@ def _impact(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _asking(store: Store, ask: Callable[[Reader, Mapping[str, str]], dict[str, Any]]) -> Callable[..., Any]:
+    def asked(given: Mapping[str, str]) -> dict[str, Any]:
+        with store.reading() as reader:
+            return ask(reader, given)
+
+    return _answering(asked)
+
+
+def _answering(ask: Callable[[Mapping[str, str]], dict[str, Any]]) -> Callable[..., Any]:
     def answer(given: Mapping[str, str]) -> Response:
         try:
-            with store.reading() as reader:
-                return _json(ask(reader, given))
+            return _json(ask(given))
         except Wrong as error:
             return _error(400, str(error))
         except NotFound as error:
             return _error(404, str(error))
-        except ComponentError as error:
+        except (ComponentError, QueryError) as error:
             return _error(503, str(error))
 
     async def endpoint(request: Request) -> Response:
@@ -139,20 +151,21 @@ def _asking(store: Store, ask: Callable[[Reader, Mapping[str, str]], dict[str, A
     return endpoint
 
 
-class _Lineage:
-    """One path, two verbs: OpenLineage's clients send events to where people ask for lineage."""
+class _Taking:
+    """Takes what programs tell, from those that show the token."""
 
     def __init__(self, store: Store, token: str) -> None:
         self._store, self._token = store, token.encode()
-        self._ask = _asking(store, _lineage)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         from starlette.requests import Request as Asked  # noqa: PLC0415 - only named for types above
 
-        request = Asked(scope, receive)
-        response = await (self._take(request) if request.method == "POST" else self._ask(request))
+        response = await self._answer(Asked(scope, receive))
         await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        return await self._take(request)
 
     async def _take(self, request: Request) -> Response:
         kind, _, shown = request.headers.get("authorization", "").partition(" ")
@@ -164,6 +177,30 @@ class _Lineage:
             if len(body) > _LARGEST_EVENT:
                 return _error(413, f"The event has more than {_LARGEST_EVENT} bytes.")
         return await run_in_threadpool(self._record, bytes(body), request.headers.get("content-encoding", ""))
+
+    def _record(self, body: bytes, encoding: str) -> Response:
+        raise NotImplementedError
+
+
+class _Queries(_Taking):
+    """Who reads what, as Trino tells it."""
+
+    def _record(self, body: bytes, encoding: str) -> Response:
+        try:
+            query = read_query(_unpacked(body, encoding))
+            return _json({"recorded": query is not None and self._store.read_by(query)}, 200)
+        except InvalidEvent as error:
+            _LOG.warning("a message on a query was refused: %s", error)
+            return _error(422, str(error))
+        except ComponentError as error:
+            return _error(503, str(error))
+
+
+class _Lineage(_Taking):
+    """One path, two verbs: OpenLineage's clients send events to where people ask for lineage."""
+
+    async def _answer(self, request: Request) -> Response:
+        return await (self._take(request) if request.method == "POST" else _asking(self._store, _lineage)(request))
 
     def _record(self, body: bytes, encoding: str) -> Response:
         try:

@@ -17,6 +17,7 @@ from headwater.errors import ConfigError, DashboardError, DefinitionError, Headw
 from headwater.profile import Profile, inherited_env
 from headwater.project import definition_states, load_project
 
+from headwater_catalog.revisions import repository_state, revised
 from headwater_catalog.service.background import Background
 from headwater_catalog.store import Store
 
@@ -42,7 +43,8 @@ class Watch(Background):
     def _work(self) -> None:
         published: object = None
         while not self._stop.is_set():
-            states = definition_states(self._profile)
+            # A commit changes no file, but what is said of their revisions.
+            states = (definition_states(self._profile), repository_state(self._profile.project))
             settled = states == published or self._load()
             published = states if settled else None
             self._stop.wait(_LOOK_SECONDS if settled else _AGAIN_SECONDS)
@@ -73,7 +75,7 @@ def main() -> int:
         project = load_project(profile)
         # Packages above this one tell of what stands behind tables.
         added = [one for point in entry_points(group="headwater.facts") for one in point.load()(project, profile)]
-        facts = (*declared_facts(project), *added)
+        facts = (*revised(declared_facts(project), project), *added)
         with Store(database_url(profile, "catalog-db"), profile.bucket) as store:
             changed = store.publish(facts, project.name)
     except HeadwaterError as error:

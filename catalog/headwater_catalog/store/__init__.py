@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from headwater_catalog.model import TableFacts
     from headwater_catalog.notices import Notice, TableState
+    from headwater_catalog.queries import Query
 
 __all__ = ["WANTS", "NotFound", "Reader", "Store", "migrate"]
 
@@ -103,6 +104,16 @@ class Store:
         from headwater_catalog.store._events import record  # noqa: PLC0415
 
         return self._written(lambda connection: record(connection, self._bucket, body, sender))
+
+    def read_by(self, query: Query) -> bool:
+        """Take in who read which tables and return whether it was new.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._readings import keep_reading  # noqa: PLC0415
+
+        return self._written(lambda connection: keep_reading(connection, self._bucket, query))
 
     def followed(self) -> int | None:
         """Return the number of the metastore's last notice that was taken in; None before the first.

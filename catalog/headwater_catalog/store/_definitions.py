@@ -57,6 +57,7 @@ class _Writer:
             """UPDATE node SET kind = %(kind)s, title = %(title)s, url = %(url)s, doc = %(doc)s, owner = %(owner)s,
                domain = %(domain)s, tags = %(tags)s, place = %(place)s, code = %(code)s, problem = %(problem)s,
                fresh_within_hours = %(fresh_within_hours)s, defined = true, project = %(project)s,
+               revision = %(revision)s, revised_at = %(revised_at)s, uncommitted = %(uncommitted)s,
                dropped_at = CASE WHEN %(kind)s = ANY(%(shown)s) THEN NULL ELSE dropped_at END WHERE id = %(id)s""",
             {
                 **vars(facts),

@@ -19,6 +19,7 @@ from headwater_catalog.openlineage import (
     run_facts,
 )
 from headwater_catalog.store._edges import ColumnKeys, saw_edge
+from headwater_catalog.store._knowledge import keep_knowledge
 from headwater_catalog.store._nodes import Nodes
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class _Writer:
                      snapshot = excluded.snapshot, bytes = excluded.bytes""",
                 (facts.run, node, way, at, part.snapshot, part.rows, part.bytes),
             )
+            keep_knowledge(self._connection, node, facts, part, way)
         return found
 
     def _edges(

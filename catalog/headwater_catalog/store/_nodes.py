@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.identity import Known, Node, Rename, called, reference, resolve
+from headwater_catalog.store._knowledge import MERGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -137,7 +138,7 @@ class Nodes(Known):
     def _merge(self, late: int, into: int) -> None:
         """Give all that was seen of one node to another, where the other has none of its own."""
         ids = {"late": late, "into": into}
-        for statement in _MERGE:
+        for statement in (*MERGE, *_MERGE):
             self._connection.execute(statement.encode(), ids)
 
     def describe(self, identity: int, what: str, texts: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from headwater_catalog.store._about import about, hidden_columns, past
 from headwater_catalog.store._drift import drift_of
 from headwater_catalog.store._graph import UNKNOWN, Graph, Question, walk_columns, walk_tables
 from headwater_catalog.store._health import health
@@ -70,7 +71,7 @@ class Reader:
         node = self._node(name)
         row = self._one(
             """SELECT name, kind, title, url, doc, owner, domain, tags, place, code, problem, defined, made_at,
-                 dropped_at, fresh_within_hours
+                 dropped_at, fresh_within_hours, revision, revised_at, uncommitted
                FROM node WHERE id = %s""",
             node,
         )
@@ -85,6 +86,7 @@ class Reader:
         row["runs"] = self._all(_RUNS, node, 10)
         row["drift"] = drift_of(self._connection, node)
         row["dashboards"] = self._all(_DASHBOARDS, node)
+        row |= about(self._connection, node)
         for way in ("up", "down"):
             graph = walk_tables(self._connection, node, Question(direction=way, depth=1, at=_now(), limit=200))
             row[{"up": "upstreams", "down": "downstreams"}[way]] = sorted(
@@ -93,7 +95,7 @@ class Reader:
         return row
 
     def history(self, name: str, limit: int = 50) -> dict[str, Any]:
-        """Return what happened to a table: its runs, what its columns were, and when it was made, dropped, renamed.
+        """Return what happened to a table: runs, checks, sizes, its columns, and when it was made, dropped, renamed.
 
         Raises:
             NotFound: There is none of that name.
@@ -111,6 +113,21 @@ class Reader:
                 node,
                 limit * 10,
             ),
+            **past(self._connection, node, limit),
+        }
+
+    def columns_to_show(self, name: str) -> dict[str, Any]:
+        """Return a table's name and columns, and those of which no value may be shown: they hold personal data.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        node = self._node(name)
+        known = self._all("SELECT name FROM column_fact WHERE node_id = %s AND until IS NULL ORDER BY position", node)
+        return {
+            "table": self._names({node})[node],
+            "columns": [one["name"] for one in known],
+            "hidden": hidden_columns(self._connection, node),
         }
 
     def lineage(

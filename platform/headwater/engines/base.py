@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from headwater.dialects import Dialect
     from headwater.table import Table, TableName
 
-__all__ = ["Engine", "RawFile", "StageJob", "insert_statement", "pointed", "same_cut", "unreachable"]
+__all__ = ["Engine", "RawFile", "StageJob", "as_text", "insert_statement", "pointed", "same_cut", "unreachable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +82,16 @@ class Engine(ABC):
             QueryError: The engine refused or failed it, at once or while rows come.
         """
 
+    def texts(self, sql: str) -> tuple[list[str], list[list[str | None]]]:
+        """Run one statement that returns few rows, and return names and values as text, to be looked at.
+
+        Raises:
+            QueryError: The engine refused or failed it.
+        """
+        found = self.arrow(sql)
+        rows = [[as_text(value) for value in row.values()] for row in found.to_pylist()]
+        return list(found.column_names), rows
+
     @abstractmethod
     def stage(self, job: StageJob) -> None:
         """Compute a table's rows and append them to its stage, in the declared types.
@@ -99,6 +109,11 @@ class Engine(ABC):
         """
         found: list[dict[str, Any]] = self.arrow(sql).to_pylist()
         return found
+
+
+def as_text(value: object) -> str | None:
+    """Return a value as people read it; bytes in hexadecimal."""
+    return value.hex() if isinstance(value, bytes) else None if value is None else str(value)
 
 
 # Trino's answer to a login before it has read its passwords.

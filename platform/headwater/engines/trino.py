@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO, Dialect
-from headwater.engines.base import Engine, StageJob, insert_statement, pointed, unreachable
+from headwater.engines.base import Engine, StageJob, as_text, insert_statement, pointed, unreachable
 from headwater.errors import QueryError
 
 if TYPE_CHECKING:
@@ -100,6 +100,14 @@ class TrinoEngine(Engine):
                 columns = [_column(pa, [row[at] for row in rows], entry[1]) for at, entry in enumerate(described)]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
                 rows = cursor.fetchmany(_ROWS_AT_ONCE)
+
+    def texts(self, sql: str) -> tuple[list[str], list[list[str | None]]]:
+        """Run one statement; without Arrow, which a small process had better not load."""
+        statement = sql.strip().removesuffix(";")
+        with self._cursor(statement) as cursor:
+            cursor.execute(statement)
+            rows = [[as_text(value) for value in row] for row in cursor.fetchall()]
+            return [entry[0] for entry in cursor.description or []], rows
 
     def stage(self, job: StageJob) -> None:
         """Insert the body's rows into the stage."""

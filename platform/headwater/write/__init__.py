@@ -13,15 +13,66 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from pyiceberg.table import Table as IcebergTable
 
     from headwater.checks import CheckResult
+    from headwater.profiles import ColumnProfile
     from headwater.stack import Stack
     from headwater.table import Table, TableName
     from headwater.write._ingested import FileLoad
 
-__all__ = ["Published", "begin_file_load", "disturbed", "ingested_table", "load_raw", "write"]
+__all__ = [
+    "Published",
+    "TableState",
+    "WrittenPartition",
+    "begin_file_load",
+    "disturbed",
+    "ingested_table",
+    "load_raw",
+    "write",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenPartition:
+    """One partition as a write left it.
+
+    Args:
+        key: Its key; empty for a table without partitions.
+        rows: Its rows; lines in the raw zone.
+        files: Its data files.
+        bytes: Their size.
+        profile: What its columns hold; None when nobody looked.
+    """
+
+    key: str
+    rows: int
+    files: int
+    bytes: int
+    profile: Mapping[str, ColumnProfile] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableState:
+    """The whole table as a write left it, as its metadata say.
+
+    Args:
+        rows: All its rows; None where the metadata do not say.
+        files: All its data files.
+        bytes: Their size.
+        operation: What the commit did, in Iceberg's words.
+        snapshots: Ids of the newest snapshots that can still be read, the newest first.
+        oldest: When the oldest of all of them was made.
+    """
+
+    rows: int | None
+    files: int | None
+    bytes: int | None
+    operation: str
+    snapshots: tuple[int, ...]
+    oldest: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +91,8 @@ class Published:
         seconds: Time by phase.
         changed: False when the files in the raw zone were already there.
         warnings: Sentences on what somebody should look at although it was published.
+        written: The partitions that were replaced, one without a key for a table that was replaced whole.
+        state: The whole table since; None in the raw zone.
     """
 
     table: str
@@ -53,6 +106,8 @@ class Published:
     seconds: Mapping[str, float] = field(default_factory=dict)
     changed: bool = True
     warnings: tuple[str, ...] = ()
+    written: tuple[WrittenPartition, ...] = ()
+    state: TableState | None = None
 
 
 def _silent(message: str) -> None:

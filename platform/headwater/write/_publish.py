@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
@@ -13,17 +12,32 @@ from pyiceberg.manifest import DataFile, DataFileContent
 from headwater.errors import HeadwaterError, MetastoreError, PublishConflict, WriteError
 from headwater.write._fence import NotFenced
 from headwater.write._iceberg import STAGE_MARK, TRIES, iceberg_errors, live_files, load, wait_turn
-from headwater.write._stage import partition_of
+from headwater.write._stage import iceberg_value, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table.metadata import TableMetadata
 
     from headwater.write._stage import Stage, Staged
 
-__all__ = ["Publication"]
+__all__ = ["Landed", "Publication"]
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What came of a commit.
+
+    Args:
+        snapshot: The snapshot's id.
+        metadata: The table's, with that snapshot in it.
+    """
+
+    snapshot: int
+    metadata: TableMetadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +62,8 @@ class Publication:
     before_commit: Callable[[], None]
     log: Callable[[str], None]
 
-    def commit(self, catalog: Catalog) -> int:
-        """Publish and return the snapshot's id. Publishing the same stage again does nothing.
+    def commit(self, catalog: Catalog) -> Landed:
+        """Publish and return what came of it. Publishing the same stage again does nothing.
 
         A conflict with another writer is settled by loading the table again: nothing is copied, so trying costs little.
 
@@ -63,7 +77,7 @@ class Publication:
             table = load(catalog, self.stage.target)
             done = published_snapshot(table, self.stage.token)
             if done is not None:
-                return done
+                return Landed(done, table.metadata)
             self._refuse_misfits(table)
             try:
                 return self._swap(table)
@@ -80,7 +94,7 @@ class Publication:
             f"{self.stage.target} was not published: other writers changed it during {TRIES} attempts. Run it again.",
         )
 
-    def _swap(self, table: IcebergTable) -> int:
+    def _swap(self, table: IcebergTable) -> Landed:
         summary = {**self.summary, STAGE_MARK: self.stage.token}
         with iceberg_errors(f"{self.stage.target} was not published"):
             replaced = [file for file in live_files(table) if self._is_replaced(file, table)]
@@ -92,7 +106,7 @@ class Publication:
                         overwrite.delete_data_file(file)
                     for file in self.staged.files:
                         overwrite.append_data_file(file)
-        return overwrite.snapshot_id
+        return Landed(overwrite.snapshot_id, table.metadata)
 
     def _requirement(self) -> Any:
         return NotFenced(target=str(self.stage.target), token=self.stage.token)
@@ -105,8 +119,7 @@ class Publication:
 
     @property
     def _wanted(self) -> set[Any]:
-        epoch = date(1970, 1, 1)
-        return {(value - epoch).days if isinstance(value, date) else value for value in self.values}
+        return {iceberg_value(value) for value in self.values}
 
     def _refuse_misfits(self, table: IcebergTable) -> None:
         target = self.stage.target
@@ -124,11 +137,13 @@ class Publication:
                 "written. Filter them out in the body.",
             )
 
-    def _landed(self, catalog: Catalog) -> int | None:
+    def _landed(self, catalog: Catalog) -> Landed | None:
         for pause in (0.5, 2.0):
             time.sleep(pause)
             try:
-                return published_snapshot(load(catalog, self.stage.target), self.stage.token)
+                table = load(catalog, self.stage.target)
+                done = published_snapshot(table, self.stage.token)
+                return None if done is None else Landed(done, table.metadata)
             except HeadwaterError as error:
                 self.log(f"{self.stage.target}: the metastore does not answer yet ({error})")
         return None

@@ -14,7 +14,7 @@ from headwater import layout
 from headwater.arrivals import arrivals
 from headwater.errors import StorageError, WriteError
 from headwater.metastores.base import RawLoad
-from headwater.write import Published
+from headwater.write import Published, WrittenPartition
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._lines import LineCount, usual_fields
 from headwater.write._manifest import Loaded, read_manifest, write_manifest
@@ -88,6 +88,15 @@ class Arrival:
             seconds={"load": time.monotonic() - began},
             changed=any(changed for _, changed in loads),
             warnings=tuple(self.warnings),
+            written=tuple(
+                WrittenPartition(
+                    key=key,
+                    rows=sum(file.lines for file in shown),
+                    files=len(shown),
+                    bytes=sum(file.size for file in shown),
+                )
+                for (key, _), (shown, _) in zip(self.partitions, loads, strict=True)
+            ),
         )
 
     def _refuse_nothing(self, key: str) -> None:

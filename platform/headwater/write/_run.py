@@ -18,6 +18,7 @@ from headwater.write._fence import discard, fence_and_discard
 from headwater.write._iceberg import RUN_MARK
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._publish import Publication
+from headwater.write._report import table_state, written_partitions
 from headwater.write._requests import partition_values, raw_files
 from headwater.write._stage import Stage, Staged
 from headwater.write._target import ensure_rejects, ensure_target
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from headwater.engines.base import Engine, RawFile
     from headwater.stack import Stack
     from headwater.table import Table, TableName
+    from headwater.write._publish import Landed
 
     Raw = Mapping[str, tuple[RawFile, ...]]
 
@@ -117,15 +119,18 @@ class Attempt:
         with self._phase("check"):
             checks = self._check(good)
         self.log(f"{self.table}: checked, {len(checks)} checks")
+        with self._phase("profile"):
+            keys = dict(zip(self.values, self.partitions, strict=True))
+            written = written_partitions(self.table, self._engine, good, staged, keys=keys, log=self.log)
         with self._phase("publish"):
             if rejects and rejected:
                 self._publish(rejects, rejected, lease)
                 self.log(f"{rejects.target}: published {rejected.rows} rejected rows")
-            snapshot = self._publish(good, staged, lease)
-        self.log(f"{self.table}: published snapshot {snapshot}")
+            landed = self._publish(good, staged, lease)
+        self.log(f"{self.table}: published snapshot {landed.snapshot}")
         return Published(
             table=self.table.name,
-            snapshot_id=snapshot,
+            snapshot_id=landed.snapshot,
             rows=staged.rows,
             rejected=rejected.rows if rejected else 0,
             files=len(staged.files),
@@ -133,6 +138,8 @@ class Attempt:
             partitions=self.partitions,
             checks=checks,
             seconds=self.seconds,
+            written=written,
+            state=table_state(landed),
         )
 
     @property
@@ -207,10 +214,10 @@ class Attempt:
             self.log(f"{self.table}: {result}")
         stopping = tuple(result for result in broken if result.blocking)
         if stopping:
-            raise CheckFailed(self.table.name, stopping)
+            raise CheckFailed(self.table.name, stopping, results)
         return results
 
-    def _publish(self, stage: Stage, staged: Staged, lease: Lease) -> int:
+    def _publish(self, stage: Stage, staged: Staged, lease: Lease) -> Landed:
         summary = {RUN_MARK: self.run, "headwater.rows": str(staged.rows)}
         if self.partitions:
             summary["headwater.partitions"] = ",".join(self.partitions)
@@ -223,9 +230,9 @@ class Attempt:
             before_commit=lease.confirm,
             log=self.log,
         )
-        snapshot = publication.commit(self.stack.metastore.iceberg())
+        landed = publication.commit(self.stack.metastore.iceberg())
         self.published[str(stage.target)] = frozenset(file.file_path for file in staged.files)
-        return snapshot
+        return landed
 
     @property
     def _location(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from headwater.table import TableName
 
-__all__ = ["Stage", "Staged", "partition_of"]
+__all__ = ["Stage", "Staged", "iceberg_value", "partition_of"]
 
 _PROPERTIES = {
     # A stage lives for one write: what it keeps for readers of old metadata is of no use.
@@ -42,12 +42,17 @@ class Staged:
     Args:
         files: The data files.
         target: The identity of the table that the stage was made for.
-        spec: The partition spec that the files were written with.
+        table: The stage as it is now.
     """
 
     files: tuple[DataFile, ...]
     target: UUID
-    spec: int
+    table: IcebergTable = field(repr=False)
+
+    @property
+    def spec(self) -> int:
+        """The partition spec that the files were written with."""
+        return self.table.metadata.default_spec_id
 
     @property
     def rows(self) -> int:
@@ -103,7 +108,7 @@ class Stage:
             files = tuple(live_files(stage))
         if any(file.content != DataFileContent.DATA for file in files):
             raise WriteError(f"{self.target} was not published: its stage holds delete files. Only append to a stage.")
-        return Staged(files=files, target=target.metadata.table_uuid, spec=stage.metadata.default_spec_id)
+        return Staged(files=files, target=target.metadata.table_uuid, table=stage)
 
     def unregister(self, catalog: Catalog) -> None:
         """Forget the stage's name; its files stay."""
@@ -128,11 +133,15 @@ def _like(target: TableMetadata, location: str) -> TableMetadata:
     return target.model_copy(update=changes)
 
 
+def iceberg_value(value: Any) -> Any:
+    """Return a partition's value in Iceberg's own form: a date is its day number."""
+    return (value - date(1970, 1, 1)).days if isinstance(value, date) else value
+
+
 def partition_of(file: DataFile, table: IcebergTable, column: str) -> Any:
     """Return a data file's value of an identity partition column, in Iceberg's own form (a date is its day number)."""
     source = table.schema().find_field(column).field_id
-    for at, field in enumerate(table.specs()[file.spec_id].fields):
-        if field.source_id == source:
-            value = file.partition[at]
-            return (value - date(1970, 1, 1)).days if isinstance(value, date) else value
+    for at, part in enumerate(table.specs()[file.spec_id].fields):
+        if part.source_id == source:
+            return iceberg_value(file.partition[at])
     raise WriteError(f"{file.file_path} is not partitioned by {column}; rewrite the table with its present partitions.")

@@ -14,6 +14,7 @@ from headwater.table import ZONES
 from headwater_catalog.links import table_page
 from headwater_catalog.pages import Site, error_page
 from headwater_catalog.pages._render import HERE, ago, link, marked, moment, render, size, took, zone
+from headwater_catalog.profiles import ColumnProfile, read_profile
 from headwater_catalog.store import WANTS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +119,29 @@ def table(evil: str) -> dict:
         "upstreams": [evil],
         "downstreams": [evil],
         "fresh_within_hours": 36.0,
+        "revision": evil,
+        "revised_at": NOW,
+        "uncommitted": True,
+        **known(evil),
+    }
+
+
+def known(evil: str) -> dict:
+    """Return what is known of a table besides lineage, all of it hostile."""
+    past = {"at": NOW, "run": evil, "passed": False, "broken": 2, "partition": evil}
+    check = {"name": evil, "columns": [evil], "promise": evil, "blocking": True, "passed": False, "failing": [evil]}
+    counts = {"rows": 5, "bytes": 6, "files": 7, "at": NOW, "run": evil}
+    held = {"kind": "text", "nullCount": 1, "count": 4, "distinctCount": 2, "top": [[evil, 3], ["b", 1]]}
+    number = {"kind": "number", "min": 1, "max": 9, "histogram": {"exponent": 0, "bins": [[1, 2], [9, 3]]}}
+    reader = {"reader": evil, "source": evil, "last_7_days": 1, "last_30_days": 2, "last_at": NOW}
+    return {
+        "size": {**counts, "partitions": 1, "snapshot": evil, "written_since": NOW},
+        "partitions": [{**counts, "key": evil}],
+        "snapshots": [{**counts, "snapshot": evil, "operation": evil, "gone_at": None}],
+        "checks": [{**check, "broken": 2, "total": 9, "at": NOW, "run": evil, "current": True, "history": [past]}],
+        "profile": {"rows": 5, "partitions": 2, "columns": {evil.lower(): held, "n": number}},
+        "readers": [reader],
+        "reads": {"last_7_days": 1, "last_30_days": 2, "last_at": NOW},
     }
 
 
@@ -155,12 +179,18 @@ def pages(evil: str) -> dict[str, str]:
         "wants": list(WANTS),
     }
     health = {"tables": 1, "wants": dict.fromkeys(WANTS, 1), "results": [ill], "cut": True}
+    changed = {"at": NOW, "origin": "observed", "added": [{"name": evil, "type": evil}], "dropped": []}
+    changed |= {"retyped": [{"name": evil, "before": evil, "after": evil}]}
+    rows = {"table": evil, "columns": [evil], "hidden": [evil], "rows": [[evil], [None]]}
     links = Site(Path(), "d:1", "s:2").links(about | {"name": f"curated.{evil}"})
     return {
+        "sample": render("sample.html", sentence="", found=rows),
+        "no sample": render("sample.html", sentence=evil, found=None),
         "search": render("search.html", here="search", choices=some, zones=ZONES, results=[hit(evil)], **found),
         "nothing": render("results.html", results=[], **found),
         "table": render(
             "table.html", here="", table=about, changes=[{"at": NOW, "what": evil, "detail": evil}],
+            schema=[changed], held={**read_profile(about["profile"]["columns"]), evil: ColumnProfile(top=((evil, 1),))},
             links=links,
             edges={"up": [edge(evil)], "down": [edge(evil)]},
         ),

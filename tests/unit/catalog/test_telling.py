@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from headwater.checks import CheckResult
 from headwater.credentials import ensure_credentials
-from headwater.errors import QueryError
+from headwater.errors import CheckFailed, QueryError
 from headwater.profile import Profile
+from headwater.profiles import ColumnProfile
 from headwater.table import Column, Table
-from headwater.write import Published
+from headwater.write import Published, TableState, WrittenPartition
 from headwater_catalog.openlineage import read_event, run_facts
 from headwater_catalog.telling import telling
 
@@ -31,7 +34,28 @@ DONE = Published(
     rows=3,
     files=1,
     bytes=1024,
-    checks=(CheckResult(check="unique_id", promise="id is unique", passed=False, blocking=False, broken=1),),
+    checks=(
+        CheckResult(
+            check="unique_id", promise="id is unique", passed=False, blocking=False, broken=1, columns=("id",), total=3
+        ),
+    ),
+    written=(
+        WrittenPartition(
+            key="",
+            rows=3,
+            files=1,
+            bytes=1024,
+            profile={"id": ColumnProfile(kind="number", nulls=0, count=3, distinct=2, low=1, high=2)},
+        ),
+    ),
+    state=TableState(
+        rows=5,
+        files=2,
+        bytes=2048,
+        operation="overwrite",
+        snapshots=(2**60, 7),
+        oldest=datetime(2026, 1, 1, tzinfo=UTC),
+    ),
 )
 
 
@@ -97,8 +121,38 @@ def test_a_publication_is_told_with_its_snapshot_and_run(profile, catalog):
     assert facts.inputs == {}
     assert said == []
     assert catalog.shown == [f"Bearer {profile.credentials.password('catalog')}"] * 2
-    checks = json.loads(catalog.events[-1])["outputs"][0]["facets"]["dataQualityAssertions"]["assertions"]
-    assert checks == [{"assertion": "unique_id", "success": False, "severity": "warn"}]
+    (check,) = part.knowledge.checks
+    assert (check.name, check.passed, check.blocking, check.broken) == ("unique_id", False, False, 1)
+    assert (check.columns, check.promise, check.total) == (("id",), "id is unique", 3)
+
+
+def test_a_publication_is_told_with_size_shape_and_profile(profile, catalog):
+    """The whole table, the partitions that were written, and what their columns hold."""
+    telling(profile, lambda *_, **__: DONE)(TABLE, run=f"{RUN}-0", partitions=(), log=print)
+
+    ((_, part),) = _facts(catalog).outputs.items()
+    version, (written,) = part.knowledge.version, part.knowledge.partitions
+    assert (version.rows, version.bytes, version.files, version.operation) == (5, 2048, 2, "overwrite")
+    assert (version.kept, version.oldest) == ((str(2**60), "7"), datetime(2026, 1, 1, tzinfo=UTC))
+    assert (written.key, written.rows, written.bytes, written.files) == ("", 3, 1024, 1)
+    assert written.profile == dict(DONE.written[0].profile)
+    metrics = json.loads(catalog.events[-1])["outputs"][0]["facets"]["dataQualityMetrics"]
+    assert metrics["columnMetrics"] == {"id": {"nullCount": 0, "count": 3, "distinctCount": 2, "min": 1, "max": 2}}
+
+
+def test_a_failed_check_is_told_with_all_results(profile, catalog):
+    """A run that was stopped says which check stopped it, and how the others came out."""
+    held = replace(DONE.checks[0], check="held", passed=True)
+
+    def stopped(*_, **__):
+        raise CheckFailed("curated.told", (DONE.checks[0],), (DONE.checks[0], held))
+
+    with pytest.raises(CheckFailed):
+        telling(profile, stopped)(TABLE, run=f"{RUN}-0", partitions=(), log=print)
+
+    ((_, part),) = _facts(catalog).outputs.items()
+    assert [(one.name, one.passed) for one in part.knowledge.checks] == [("unique_id", False), ("held", True)]
+    assert part.knowledge.version is None
 
 
 def test_a_failure_is_told_with_its_sentence(profile, catalog):

@@ -25,6 +25,24 @@ function walk(event) {
   (next < 0 ? field : hits[Math.min(next, hits.length - 1)]).focus();
 }
 
+for (const one of document.querySelectorAll("details[data-load]")) {
+  one.addEventListener("toggle", () => one.open && load(one), { once: true });
+}
+
+// What a page shows only on demand is made by the server, too, so it is escaped in one place.
+async function load(part) {
+  const place = part.querySelector("[data-place]");
+  part.setAttribute("aria-busy", "true");
+  try {
+    const made = new DOMParser().parseFromString(await (await fetch(part.dataset.load)).text(), "text/html");
+    place.replaceChildren(...made.body.childNodes);
+  } catch {
+    place.textContent = "The catalog does not answer; see `headwater status`.";
+  } finally {
+    part.removeAttribute("aria-busy");
+  }
+}
+
 for (const one of document.querySelectorAll("[data-submit]")) {
   one.addEventListener("change", () => one.form.requestSubmit());
 }
