@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from catalog_site import Site, looking
+from catalog_site import Site, keep, looking
 from headwater.box.components.databases import database_url
 from headwater.checks import InRange
 from headwater.errors import CheckFailed
@@ -176,12 +176,9 @@ def test_rows_are_shown_without_personal_data(lake, site):
 
 def test_a_page_asks_for_rows_only_when_they_are_opened(lake, site):
     """A click shows them; nothing is asked before."""
-    table = made(lake, "trino", profiled=False)
-    lake.write(table, "2019", "2020")
-    deadline = time.monotonic() + 10
-    while site.get("/table", name=table.name).status_code != 200 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    with looking() as page:
+    table = made(lake, "trino")
+    told(lake, table)
+    with looking(viewport={"width": 1280, "height": 2600}) as page:
         asked = []
         page.on("request", lambda one: asked.append(one.url) if "/sample" in one.url else None)
         page.goto(site.at("/table", name=table.name))
@@ -192,6 +189,7 @@ def test_a_page_asks_for_rows_only_when_they_are_opened(lake, site):
 
         assert len(asked) == 1
         assert page.locator("table.sample tbody tr").count() == 20
+        keep(page, "known")
 
 
 def test_who_reads_a_table_is_known_within_seconds(lake, site):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headwater_catalog.knowledge import Knowledge, PartitionFacts, VersionFacts
     from headwater_catalog.model import Partaking, RunFacts
 
-__all__ = ["MERGE", "keep_knowledge"]
+__all__ = ["MERGE", "keep_knowledge", "sum_up"]
 
 _LOCK = 7_700_006
 
@@ -37,7 +37,7 @@ def keep_knowledge(connection: Connection[Any], node: int, facts: RunFacts, part
         for one in knowledge.partitions:
             _keep_partition(connection, (node, facts.run, at), one)
         _forget_former_cut(connection, node)
-        _sum_up(connection, node)
+        sum_up(connection, node)
 
 
 def _keep_checks(connection: Connection[Any], node: int, facts: RunFacts, knowledge: Knowledge) -> None:
@@ -73,7 +73,7 @@ def _forget_former_cut(connection: Connection[Any], node: int) -> None:
     )
 
 
-def _sum_up(connection: Connection[Any], node: int) -> None:
+def sum_up(connection: Connection[Any], node: int) -> None:
     """Add up the profiles of all partitions, where each has one: reading a page must not."""
     parts = connection.execute("SELECT rows, profile FROM part WHERE node_id = %s ORDER BY at, key", (node,)).fetchall()
     connection.execute("DELETE FROM profile WHERE node_id = %s", (node,))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.identity import Known, Node, Rename, called, reference, resolve
-from headwater_catalog.store._knowledge import MERGE
+from headwater_catalog.store._knowledge import MERGE, sum_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,6 +140,7 @@ class Nodes(Known):
         ids = {"late": late, "into": into}
         for statement in (*MERGE, *_MERGE):
             self._connection.execute(statement.encode(), ids)
+        sum_up(self._connection, into)
 
     def describe(self, identity: int, what: str, texts: Iterable[str]) -> None:
         """Let search find a node by further texts."""
