@@ -310,7 +310,11 @@ def test_both_engines_tell_the_catalog_what_they_write(box):
     sparks = settings_in(box.conf("spark") / "spark-defaults.conf")
     listeners = settings_in(box.conf("trino") / "config.properties")["event-listener.config-files"]
 
-    assert listeners.endswith("lineage.properties")
+    queries = settings_in(box.conf("trino") / "queries.properties")
+
+    assert [one.rpartition("/")[2] for one in listeners.split(",")] == ["lineage.properties", "queries.properties"]
+    assert queries["http-event-listener.connect-ingest-uri"] == f"{address}/api/v1/queries"
+    assert queries["http-event-listener.connect-http-headers"] == f"Authorization: Bearer {token}"
     assert trinos["openlineage-event-listener.transport.url"] == address
     assert trinos["openlineage-event-listener.transport.api-key"] == token
     assert sparks["spark.openlineage.transport.url"] == address
