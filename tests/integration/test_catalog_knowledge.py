@@ -346,6 +346,21 @@ def test_columns_of_personal_data_are_hidden_where_they_come_from_and_go_to(stor
     }
 
 
+def test_values_that_are_known_as_personal_by_now_are_not_shown(store):
+    """A profile that was told before somebody tagged the column."""
+    told = spark_table("curated.people")
+    told["facets"]["headwater_shape"] = facet(partitions=[{"key": "", "rows": 2}])
+    held = {"kind": "text", "nullCount": 0, "count": 2, "distinctCount": 2, "min": "a", "max": "b", "top": [["a", 1]]}
+    told["outputFacets"] = {"headwater_profile": facet(partitions=[{"key": "", "columns": {"who": held, "n": held}}])}
+    send(store, event("COMPLETE", new_run(), outputs=[told], at=at(1)))
+    columns = (ColumnFacts("who", tags=("pii",)), ColumnFacts("n"))
+    store.publish([TableFacts(name="curated.people", columns=columns)])
+    shown = known(store, "curated.people")["profile"]["columns"]
+
+    assert shown["n"]["top"] == [["a", 1]]
+    assert shown["who"].keys() == {"kind", "nullCount", "count", "distinctCount", "distinctExact", "topComplete"}
+
+
 def test_a_definitions_commit_is_kept(store):
     """And that its file was changed since."""
     facts = TableFacts(name="curated.b", revision="ab12", revised_at=BEGAN, uncommitted=True, code="select 1")

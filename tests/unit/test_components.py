@@ -309,7 +309,6 @@ def test_both_engines_tell_the_catalog_what_they_write(box):
     trinos = settings_in(box.conf("trino") / "lineage.properties")
     sparks = settings_in(box.conf("spark") / "spark-defaults.conf")
     listeners = settings_in(box.conf("trino") / "config.properties")["event-listener.config-files"]
-
     queries = settings_in(box.conf("trino") / "queries.properties")
 
     assert [one.rpartition("/")[2] for one in listeners.split(",")] == ["lineage.properties", "queries.properties"]

@@ -25,13 +25,12 @@ _MOST_READERS = 20
 
 def about(connection: Connection[Any], node: int) -> dict[str, Any]:
     """Return what a table's page shows besides lineage; what nobody told is empty or missing."""
-    profile = _rows(connection, "SELECT rows, partitions, columns FROM profile WHERE node_id = %(node)s", node=node)
     return {
         "size": _size(connection, node),
         "partitions": _rows(connection, _PARTITIONS, node=node, most=_MOST_PARTITIONS),
         "snapshots": _rows(connection, _SNAPSHOTS, node=node, most=_MOST_SNAPSHOTS),
         "checks": checks_of(connection, node),
-        "profile": profile[0] if profile else None,
+        "profile": _profile(connection, node),
         "readers": _rows(connection, _READERS, node=node, most=_MOST_READERS),
         "reads": _rows(connection, _READS, node=node)[0],
     }
@@ -45,6 +44,20 @@ def past(connection: Connection[Any], node: int, limit: int) -> dict[str, Any]:
         "sizes": _rows(connection, _SIZES, node=node, most=limit),
         "schema": schema_changes(facts)[:limit],
     }
+
+
+def _profile(connection: Connection[Any], node: int) -> dict[str, Any] | None:
+    """Return what columns hold; of those that are known as personal data by now, how many values there are."""
+    found = _rows(connection, "SELECT rows, partitions, columns FROM profile WHERE node_id = %(node)s", node=node)
+    if not found:
+        return None
+    hidden = hidden_columns(connection, node)
+    columns = {name: _without_values(one) if name in hidden else one for name, one in found[0]["columns"].items()}
+    return {**found[0], "columns": columns}
+
+
+def _without_values(column: dict[str, Any]) -> dict[str, Any]:
+    return {name: said for name, said in column.items() if name not in ("min", "max", "histogram", "top")}
 
 
 def _size(connection: Connection[Any], node: int) -> dict[str, Any] | None:
