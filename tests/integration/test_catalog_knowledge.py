@@ -121,6 +121,20 @@ def test_only_the_last_twenty_results_are_marks(store):
     assert [one["passed"] for one in check["history"]] == [number != 5 for number in range(24, 4, -1)]
 
 
+def test_health_names_a_table_whose_last_run_broke_a_check(store):
+    """One that only reports, too; the next run that holds takes it away."""
+
+    def wants() -> list[str]:
+        with store.reading() as reader:
+            found = reader.health("breaking a check")
+        return [one["name"] for one in found["results"]]
+
+    send(store, wrote(1, checks={"c": True, "d": False}))
+    assert wants() == ["curated.b"]
+    send(store, wrote(2, checks={"c": True, "d": True}))
+    assert wants() == []
+
+
 def test_size_and_shape_are_those_of_the_newest_write(store):
     """Whatever order events come in; a stopped write says nothing of the table."""
     events = [

@@ -12,6 +12,7 @@ __all__ = ["WANTS", "health"]
 # What a table may want, in the order in which it matters, and how the database tells.
 WANTS = {
     "failing": "state IN ('FAIL', 'ABORT')",
+    "breaking a check": "broken",
     "stale": ("extract(epoch FROM now() - written_at) / 3600 > fresh_within_hours OR newer_upstream IS NOT NULL"),
     "unowned": "owner = ''",
     "undocumented": "doc = ''",
@@ -46,7 +47,7 @@ def health(connection: Connection[Any], want: str, limit: int) -> dict[str, Any]
 _STATE = """
 WITH state AS (
   SELECT n.name, n.owner, n.doc, n.problem, n.defined, n.fresh_within_hours, written.at AS written_at, last.state,
-    last.id AS run, newer.name AS newer_upstream
+    last.id AS run, newer.name AS newer_upstream, checked.broken
   FROM node AS n
   LEFT JOIN LATERAL (
     SELECT p.at FROM partaking AS p JOIN run AS r ON r.id = p.run_id
@@ -56,6 +57,10 @@ WITH state AS (
     SELECT r.id, r.state FROM partaking AS p JOIN run AS r ON r.id = p.run_id
     WHERE p.node_id = n.id AND p.direction = 'out' ORDER BY p.at DESC, r.id LIMIT 1
   ) AS last ON true
+  LEFT JOIN LATERAL (
+    SELECT bool_or(NOT c.passed) AS broken FROM check_result AS c WHERE c.node_id = n.id AND c.run_id = (
+      SELECT run_id FROM check_result WHERE node_id = n.id ORDER BY at DESC, run_id LIMIT 1)
+  ) AS checked ON true
   LEFT JOIN LATERAL (
     SELECT s.name FROM edge AS e JOIN node AS s ON s.id = e.source_id
     WHERE e.target_id = n.id AND e.source_id <> n.id AND e.until IS NULL AND EXISTS (
