@@ -220,7 +220,7 @@ def profile(low: int, high: int, **bins: int) -> dict:
     return {"n": NUMBER | {"min": low, "max": high, "histogram": {"exponent": 0, "bins": counts}}}
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_profiles_of_partitions_add_up(store, order):
     """In any order; a partition that is written again counts as it is since."""
     events = [
