@@ -21,7 +21,7 @@ from headwater_catalog.telling import telling
 
 pytestmark = pytest.mark.box
 
-ROWS = 40_000
+ROWS = 12_000
 # Every kind of column; a third of the names is null, and one ratio is no number at all.
 BODY = f"""
 SELECT 2019 + CAST(n % 2 AS integer) AS year, CAST(n AS bigint) AS id, CAST(n % 7 AS integer) AS small,
