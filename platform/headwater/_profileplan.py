@@ -26,6 +26,8 @@ __all__ = ["Bounds", "profile_columns"]
 _AT_ONCE = 16
 # Different texts that an engine keeps count of; lists of columns with more are estimates.
 _TRACKED = 1000
+# What an engine counts wrong is at most a thousandth of all values: a value that is a hundredth of them is told.
+_COMMON = 100
 _LONGEST = 60
 _EPOCH = date(1970, 1, 1)
 _EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -172,7 +174,7 @@ class _Plan:
             low=None if hidden else _shown(column, said.low),
             high=None if hidden else _shown(column, said.high),
             histogram=Histogram(self._grids[column.name][0], bins) if bins else None,
-            top=tuple((value, count) for value, count in top if complete or count > 1)[:MOST_VALUES],
+            top=tuple(pair for pair in top if complete or pair[1] * _COMMON >= (said.count or 0))[:MOST_VALUES],
             complete=complete and bool(top) and not any(len(value) >= _LONGEST for value, _ in top),
         )
 

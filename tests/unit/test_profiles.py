@@ -156,6 +156,18 @@ def test_personal_data_are_counted_but_never_asked_for(dialect):
     assert sum(found["seen"].histogram.bins.values()) == 4
 
 
+def test_values_that_may_be_miscounted_are_not_told():
+    """Engines count more values than they keep by estimate: what may be their error is no frequent value."""
+    said = {"name": Bounds(nulls=0, count=10_000, low="a", high="b")}
+    counts = json.dumps({"often": 400, "now and then": 101, **{f"k{at}": 12 for at in range(9)}})
+    found = profile_columns(
+        TABLE, "r", TRINO, {2019: said}, lambda _: [{"_part": 2019, "_top5": counts, "_distinct5": 9000}]
+    )
+
+    assert found[2019]["name"].top == (("often", 400), ("now and then", 101))
+    assert (found[2019]["name"].complete, found[2019]["name"].distinct) == (False, 9000)
+
+
 def test_many_partitions_are_asked_about_in_turns():
     """An engine keeps counts for each column of each partition in memory."""
     asked = []
