@@ -126,7 +126,7 @@ _TRINO_AGGREGATES = MappingProxyType(
 )
 _SPARK_AGGREGATES = MappingProxyType(
     {
-        "distinct": "approx_count_distinct({0})",
+        "distinct": "approx_count_distinct({0}, 0.025)",
         "frequent": "to_json(approx_top_k({0}, {1}, {2}))",
         "counts": "to_json(approx_top_k({0}, {1}, 1024))",  # exact: there are fewer bins than it keeps
         "text": "substr(CAST({0} AS STRING), 1, {1})",
