@@ -117,15 +117,21 @@ class _Plan:
         kind, name = _kind(column), self._dialect.quoted(column.name)
         if not kind:
             return []
-        asked = [("distinct", self._write("distinct", name))] if kind != "boolean" else []
+        estimated = [("distinct", self._write("distinct", name))]
+        asked = [] if self._has_unit_bins(column) or kind == "boolean" else estimated
         if "pii" in column.tags:
-            return asked
+            return estimated
         if kind in ("text", "boolean"):
             text = self._write("text", name, _LONGEST)
             asked.append(("top", self._write("frequent", text, MOST_VALUES + 1, _TRACKED)))
         elif column.name in self._grids:
             asked.append(("bins", self._write("counts", self._bin(column), 2 * MOST_BINS)))
         return asked
+
+    def _has_unit_bins(self, column: Column) -> bool:
+        """Return whether each value has a bin of its own, so that bins count the different values."""
+        grid = self._grids.get(column.name)
+        return grid is not None and grid[0] == 0 and _head(column) in _WHOLE and "pii" not in column.tags
 
     def _bin(self, column: Column) -> str:
         """Return the number of the bin that a value lies in; null for what is no number."""
@@ -160,22 +166,22 @@ class _Plan:
     def _column(self, column: Column, number: int, answer: Mapping[str, Any], said: Bounds) -> ColumnProfile:
         hidden = "pii" in column.tags
         top = _pairs(answer.get(f"_top{number}"))
-        complete = said.count is not None and len(top) <= MOST_VALUES and sum(n for _, n in top) == said.count
+        whole = 0 < len(top) <= MOST_VALUES and sum(count for _, count in top) == said.count
+        complete = whole and not any(len(value) >= _LONGEST for value, _ in top)
         bins = {int(value): count for value, count in _pairs(answer.get(f"_bins{number}"))}
-        told = answer.get(f"_distinct{number}")
-        distinct = len(top) if complete and not hidden and _kind(column) in ("text", "boolean") else told
-        none = said.count == 0
+        values = top if complete else bins if bins and self._has_unit_bins(column) else None
+        counted = 0 if said.count == 0 else None if values is None else len(values)
         return ColumnProfile(
             kind=_kind(column),
             nulls=said.nulls,
             count=said.count,
-            distinct=0 if none else _capped(distinct, said.count),
-            exact=none or (complete and bool(top)),
+            distinct=_capped(answer.get(f"_distinct{number}"), said.count) if counted is None else counted,
+            exact=counted is not None,
             low=None if hidden else _shown(column, said.low),
             high=None if hidden else _shown(column, said.high),
             histogram=Histogram(self._grids[column.name][0], bins) if bins else None,
-            top=tuple(pair for pair in top if complete or pair[1] * _COMMON >= (said.count or 0))[:MOST_VALUES],
-            complete=complete and bool(top) and not any(len(value) >= _LONGEST for value, _ in top),
+            top=tuple(pair for pair in top if whole or pair[1] * _COMMON >= (said.count or 0))[:MOST_VALUES],
+            complete=complete,
         )
 
 

@@ -124,6 +124,9 @@ def _merged(parts: Sequence[ColumnProfile]) -> ColumnProfile:
     filled = [one for one in parts if one.count != 0]
     least, most, exact = _distinct(filled)
     histograms = [one.histogram for one in filled]
+    histogram = Histogram.sum([one for one in histograms if one]) if filled and all(histograms) else None
+    if histogram is not None and all(_has_unit_bins(one, histogram) for one in filled):
+        least, most, exact = len(histogram.bins), None, True
     top, complete = _top(filled)
     return ColumnProfile(
         kind=parts[-1].kind if len({one.kind for one in filled}) <= 1 else "",
@@ -134,10 +137,16 @@ def _merged(parts: Sequence[ColumnProfile]) -> ColumnProfile:
         exact=exact,
         low=_extreme(min, [one.low for one in filled]),
         high=_extreme(max, [one.high for one in filled]),
-        histogram=Histogram.sum([one for one in histograms if one]) if filled and all(histograms) else None,
+        histogram=histogram,
         top=top,
         complete=complete,
     )
+
+
+def _has_unit_bins(one: ColumnProfile, total: Histogram) -> bool:
+    """Return whether each bin holds one value, also among the bins of a total."""
+    same = one.histogram is not None and one.histogram.exponent == total.exponent == 0
+    return same and one.exact and one.distinct == len(one.histogram.bins if one.histogram else ())
 
 
 def _total(counts: Iterable[int | None]) -> int | None:

@@ -89,6 +89,23 @@ def test_ranges_that_do_not_meet_share_no_value():
     assert (found.distinct, found.distinct_at_most, found.low, found.high) == (18, None, 1, 108)
 
 
+def test_whole_numbers_of_a_narrow_range_are_counted_not_estimated():
+    """Each has a bin of its own, in the sum of partitions, too, as long as its bins are not wider."""
+    small, more = (dict.fromkeys(range(low, low + 10), 5) for low in (1, 5))
+    parts = [
+        {"n": ColumnProfile(kind="number", count=50, distinct=10, exact=True, low=low, high=low + 9, histogram=one)}
+        for low, one in ((1, Histogram(0, small)), (5, Histogram(0, more)))
+    ]
+    far = {
+        "n": ColumnProfile(
+            kind="number", count=1, distinct=1, exact=True, low=99, high=99, histogram=Histogram(0, {99: 1})
+        )
+    }
+
+    assert (merged_profiles(parts)["n"].distinct, merged_profiles(parts)["n"].exact) == (14, True)
+    assert not merged_profiles([*parts, far])["n"].exact
+
+
 def test_what_one_partition_does_not_know_nobody_knows():
     """A new column is not told of before each partition has it; a type that changed has no common range."""
     old, new = ColumnProfile(low="1", high="2", count=1), ColumnProfile(low=1, high=2, count=1)
@@ -154,6 +171,7 @@ def test_personal_data_are_counted_but_never_asked_for(dialect):
     assert found["price"].low == 1.5
     assert found["day"].high == "2026-01-04"
     assert sum(found["seen"].histogram.bins.values()) == 4
+    assert (found["day"].distinct, found["day"].exact, '"_distinct3"' in statement) == (1, True, False)
 
 
 def test_values_that_may_be_miscounted_are_not_told():
