@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headwater.project import Project, Source
-    from headwater.table import Table
+    from headwater.table import Column, Table
 
 __all__ = ["declared_facts", "files_name"]
 
@@ -81,10 +81,18 @@ def _rejects(table: Table, sources: Mapping[str, Source]) -> TableFacts:
         doc=f"Rows that {table} refused, with the reason, their file, line and text.",
         owner=table.owner,
         domain=source.domain if source else "",
-        columns=tuple(ColumnFacts(one.name, one.type, one.doc, one.tags) for one in rejects_columns(table)),
+        columns=tuple(
+            ColumnFacts(one.name, one.type, one.doc, _rejects_tags(table, one)) for one in rejects_columns(table)
+        ),
         lineage=((Origin.DECLARED, Lineage(target=name, sources=raw)),),
         place=str(source) if source else "",
     )
+
+
+def _rejects_tags(table: Table, column: Column) -> tuple[str, ...]:
+    """Return a column's tags: a line as it arrived holds whatever personal data the table has."""
+    personal = column.name == "source_text" and any("pii" in one.tags for one in table.columns)
+    return (*column.tags, "pii") if personal else column.tags
 
 
 def _code(table: Table) -> str:

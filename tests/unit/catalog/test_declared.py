@@ -76,3 +76,10 @@ def test_a_sql_body_through_a_star():
     edges = {(edge.source_column, edge.target_column, edge.kind) for edge in facts.lineage[1][1].columns}
 
     assert edges == {("id", "id", Kind.COPIED), ("id", "", Kind.FILTER)}
+
+
+def test_a_refused_line_is_as_personal_as_its_table(loans):
+    """It holds the line as it arrived, and so whatever personal data the table has."""
+    rejected = {one.name: one.tags for one in loans["partitioned.loan_origination__rejected"].columns}
+
+    assert (rejected["source_text"], rejected["source_file"]) == (("pii",), ())
