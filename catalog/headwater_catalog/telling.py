@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from headwater.profile import Profile
     from headwater.table import Table, TableName
-    from headwater.write import Published
+    from headwater.write import Maintained, Published
 
-__all__ = ["telling", "with_outcome", "write_event"]
+__all__ = ["tell_upkeep", "telling", "upkeep_events", "with_outcome", "write_event"]
 
 _SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _TIMEOUT_SECONDS = 5.0
@@ -58,6 +58,31 @@ def telling(profile: Profile, write: Callable[..., Published]) -> Callable[..., 
     return told
 
 
+def tell_upkeep(profile: Profile, done: Maintained, log: Callable[[str], None]) -> None:
+    """Tell the catalog of the snapshots that show a table's rows in other files, so that it knows their time.
+
+    Args:
+        profile: Whose catalog.
+        done: What was done.
+        log: Told when there is no catalog.
+    """
+    try:
+        for event in upkeep_events(done, profile.bucket):
+            Client(profile, _TIMEOUT_SECONDS).tell(event)
+    except HeadwaterError as failure:
+        log(f"{done.table}: the catalog was not told of its upkeep. {failure}")
+
+
+def upkeep_events(done: Maintained, bucket: str) -> Iterator[dict[str, Any]]:
+    """Yield an event for each snapshot of a table's upkeep.
+
+    It is of the type ``OTHER``, for it wrote no row: the table is as fresh, and as well, as it was before.
+    """
+    for snapshot in done.snapshots:
+        run = str(uuid5(NAMESPACE_URL, f"{done.table}/{snapshot}"))
+        yield _event("OTHER", layout.UPKEEP, run, [_dataset(bucket, done.table, snapshot=snapshot)])
+
+
 def write_event(state: str, table: Table, bucket: str, *, run: str, partitions: Sequence[str]) -> dict[str, Any]:
     """Return the OpenLineage event of one attempt to write a table, without what came of it.
 
@@ -68,7 +93,13 @@ def write_event(state: str, table: Table, bucket: str, *, run: str, partitions: 
         run: Dagster's run id, a dash, and the attempt's number.
         partitions: The partition keys that were asked for; empty for the whole table.
     """
-    facets = {"processing_engine": made_facet("1-1-1/ProcessingEngineRunFacet", name="headwater", version=_version())}
+    told = _event(
+        state,
+        table.name,
+        str(uuid5(NAMESPACE_URL, f"{table.name}/{run}/{','.join(partitions)}")),
+        [_dataset(bucket, table.id)],
+    )
+    facets = told["run"]["facets"]
     parent = _run_id(run.rpartition("-")[0])
     if parent:
         job = {"namespace": "dagster", "name": table.name}
@@ -76,15 +107,20 @@ def write_event(state: str, table: Table, bucket: str, *, run: str, partitions: 
     if partitions:
         tag = {"key": "partition", "value": ", ".join(partitions)}
         facets["tags"] = made_facet("1-0-0/TagsRunFacet", tags=[tag])
+    return told
+
+
+def _event(state: str, job: str, run: str, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    engine = made_facet("1-1-1/ProcessingEngineRunFacet", name="headwater", version=_version())
     return {
         "eventType": state,
         "eventTime": datetime.now(UTC).isoformat(),
         "producer": PRODUCER,
         "schemaURL": _SCHEMA,
-        "run": {"runId": str(uuid5(NAMESPACE_URL, f"{table.name}/{run}/{','.join(partitions)}")), "facets": facets},
-        "job": {"namespace": "headwater", "name": table.name, "facets": {}},
+        "run": {"runId": run, "facets": {"processing_engine": engine}},
+        "job": {"namespace": "headwater", "name": job, "facets": {}},
         "inputs": [],
-        "outputs": [_dataset(bucket, table.id)],
+        "outputs": outputs,
     }
 
 

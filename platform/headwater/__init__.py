@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headwater import checks, errors
     from headwater.errors import DefinitionError, HeadwaterError
     from headwater.files import export, ingest
+    from headwater.keep import Keep
     from headwater.sql import query
     from headwater.table import Column, DelimitedFiles, Partitioning, Table, TableName
 
@@ -24,6 +25,7 @@ __all__ = [
     "DefinitionError",
     "DelimitedFiles",
     "HeadwaterError",
+    "Keep",
     "Partitioning",
     "Table",
     "TableName",
@@ -40,6 +42,7 @@ _HOMES = {
     "DefinitionError": "headwater.errors",
     "DelimitedFiles": "headwater.table",
     "HeadwaterError": "headwater.errors",
+    "Keep": "headwater.keep",
     "Partitioning": "headwater.table",
     "Table": "headwater.table",
     "TableName": "headwater.table",

@@ -23,9 +23,11 @@ from headwater.table import ZONES, Partitioning, Table, TableName
 
 __all__ = [
     "MAX_NAME",
+    "UPKEEP",
     "Load",
     "Place",
     "RelationFor",
+    "is_copy",
     "is_stage",
     "load_prefix",
     "location",
@@ -45,9 +47,13 @@ RelationFor = Callable[[Table], str]
 # The Hive Metastore's limit on a table's name.
 MAX_NAME = 128
 
+# Begins the token of a stage that holds a copy of the table's own rows: `headwater maintain` puts files together.
+UPKEEP = "maintain"
+
 _TOKEN_LENGTH = 20
 _TOKEN = rf"[a-z0-9]{{1,{_TOKEN_LENGTH}}}"
 _STAGE_NAME = re.compile(rf"(?P<target>.+?)__stage_(?P<token>{_TOKEN})")
+_COPY = re.compile(rf"(?:__stage_|/_stage){UPKEEP}[0-9a-f]{{12}}(?![a-z0-9])")
 _LOAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLACE = re.compile(
     rf"s3[an]?://(?P<bucket>[^/]+)/(?P<zone>{'|'.join(ZONES)})/(?P<name>[a-z][a-z0-9_]*)"
@@ -124,6 +130,11 @@ def stage_location(bucket: str, table: TableName, run: str) -> str:
 def is_stage(table: TableName) -> bool:
     """Return whether a name in the metastore is that of a stage."""
     return _STAGE_NAME.fullmatch(table.name) is not None
+
+
+def is_copy(text: str) -> bool:
+    """Return whether a table's name or a location, in any form, is of a stage that holds its table's own rows."""
+    return _COPY.search(text) is not None
 
 
 def target_of(stage: TableName) -> TableName:

@@ -75,6 +75,7 @@ SETTINGS = (
     Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),
     Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
     Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
+    Setting("HEADWATER_MAINTAIN", "30 3 * * *", "when the lake is maintained, as a cron line in UTC; off for never"),
     Setting("HEADWATER_ALERT_WEBHOOK", "", "URL that gets failure and freshness alerts as JSON"),
     Setting("HEADWATER_ALERT_EMAIL", "", "address that gets failure and freshness alerts"),
     Setting("HEADWATER_SMTP_URL", "", "smtp[s]://user:password@host:port that sends those e-mails"),

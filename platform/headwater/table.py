@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from headwater.errors import DefinitionError
+from headwater.keep import Keep
 
 __all__ = ["Body", "Check", "Column", "DelimitedFiles", "Partitioning", "Table", "TableName", "Zone"]
 
@@ -217,6 +218,7 @@ class Table:
         rejects: The body's DataFrame has a string column ``reject_reason``; rows where it is not null go to
             ``NAME__rejected`` with their file, line and text, and only a raw upstream can feed such a table.
         fresh_within_hours: Age of the newest publish after which the table counts as stale.
+        keep: How long former states stay readable; in the raw zone, how long former loads of files stay in the lake.
         tags: Free labels.
         profiled: Every write looks at what its columns hold: nulls, distinct values, range, histogram, frequent values.
 
@@ -236,6 +238,7 @@ class Table:
     checks: tuple[Check, ...] = ()
     rejects: bool = False
     fresh_within_hours: float | None = None
+    keep: Keep = field(default_factory=Keep)
     tags: tuple[str, ...] = ()
     profiled: bool = True
 
@@ -302,6 +305,8 @@ def _problems(table: Table) -> Iterator[str]:
         yield "it has no doc; say what one row is."
     if table.fresh_within_hours is not None and table.fresh_within_hours <= 0:
         yield f"fresh_within_hours is {table.fresh_within_hours}; give hours above 0."
+    if not isinstance(table.keep, Keep):
+        yield f"its keep is {table.keep!r}; give a Keep, such as Keep(days=30)."
     yield from _raw_problems(table) if zone == "raw" else _body_problems(table)
     yield from (f"check {name!r} is declared twice." for name in _twice([check.name for check in table.checks]))
     for check in table.checks:

@@ -14,6 +14,7 @@ MODULES = (
     "headwater.ddl",
     "headwater.dialects",
     "headwater.evolve",
+    "headwater.keep",
     "headwater.layout",
     "headwater.sqlbody",
 )

@@ -21,6 +21,7 @@ from headwater_assets.lib.compute import Write, materialize, write_to_lake
 from headwater_assets.lib.schedules import schedules_of
 from headwater_assets.lib.sensors import sensors_of
 from headwater_assets.lib.specs import Page, asset_specs, check_specs
+from headwater_assets.lib.upkeep_job import upkeep_job, upkeep_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,7 +58,9 @@ def definitions_of(project: "Project", profile: "Profile") -> Definitions:
     function of the project and the profile that returns asset specs.
     """
     added = [spec for point in entry_points(group="headwater.assets") for spec in point.load()(project, profile)]
+    upkeep = upkeep_job()
     return Definitions(
+        jobs=[upkeep],
         assets=[
             *assets_of(
                 project.tables,
@@ -68,7 +71,7 @@ def definitions_of(project: "Project", profile: "Profile") -> Definitions:
             *added,
         ],
         sensors=sensors_of(project, profile),
-        schedules=schedules_of(project.tables),
+        schedules=[*schedules_of(project.tables), *upkeep_schedules(profile, upkeep)],
         # The run's own process executes the steps one by one: the engines do the work in parallel.
         executor=in_process_executor,
     )

@@ -7,6 +7,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from headwater.layout import is_copy
+
 from headwater_catalog.model import Kind, Origin
 from headwater_catalog.openlineage import (
     DatasetEvent,
@@ -56,7 +58,9 @@ def record(connection: Connection[Any], bucket: str, body: bytes, sender: str) -
     if isinstance(event, RunEvent):
         bodies = connection.execute("SELECT body FROM event WHERE run_id = %s", (run,)).fetchall()
         events = [one for row in bodies if isinstance(one := read_event(row[0])[0], RunEvent)]
-        writer.run(run_facts(events))
+        facts = run_facts(events)
+        if not _is_upkeep(facts):
+            writer.run(facts)
     elif isinstance(event, JobEvent):
         writer.job(event)
     elif isinstance(event, DatasetEvent):
@@ -151,6 +155,12 @@ class _Writer:
             return  # the metastore has told, or will
         self._nodes.change(node, at, what)
         self._connection.execute(_LIFE, {"id": node})
+
+
+def _is_upkeep(facts: RunFacts) -> bool:
+    """Return whether a run copied a table's own rows to compact it: who maintains it tells what came of that."""
+    texts = (alias for part in facts.outputs.values() for alias in part.aliases)
+    return is_copy(facts.sql) or any(map(is_copy, texts))
 
 
 _RUN = """

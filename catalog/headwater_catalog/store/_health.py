@@ -55,7 +55,7 @@ WITH state AS (
   ) AS written ON true
   LEFT JOIN LATERAL (
     SELECT r.id, r.state FROM partaking AS p JOIN run AS r ON r.id = p.run_id
-    WHERE p.node_id = n.id AND p.direction = 'out' ORDER BY p.at DESC, r.id LIMIT 1
+    WHERE p.node_id = n.id AND p.direction = 'out' AND r.state <> 'OTHER' ORDER BY p.at DESC, r.id LIMIT 1
   ) AS last ON true
   LEFT JOIN LATERAL (
     SELECT bool_or(NOT c.passed) AS broken FROM check_result AS c WHERE c.node_id = n.id AND c.run_id = (

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyiceberg.catalog import Catalog
 
-    from headwater.table import Table
+    from headwater.table import Table, TableName
 
-__all__ = ["Metastore", "RawLoad"]
+__all__ = ["Metastore", "RawLoad", "Registered"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,21 @@ class RawLoad:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Registered:
+    """A table that the metastore knows.
+
+    Args:
+        name: Its name; stages have one, too.
+        location: Where its files lie, without a closing slash.
+        iceberg: Whether it is an Iceberg table.
+    """
+
+    name: TableName
+    location: str
+    iceberg: bool
+
+
 class Metastore(ABC):
     """The register of tables that every engine reads."""
 
@@ -37,6 +52,14 @@ class Metastore(ABC):
         """Return a PyIceberg catalog over this metastore, for one thread.
 
         Its commits are refused (``CommitFailedException``) unless nothing changed since the table was loaded.
+        """
+
+    @abstractmethod
+    def registered(self) -> Sequence[Registered]:
+        """Return every table of the lake's zones, whoever made it; views are none.
+
+        Raises:
+            MetastoreError: The metastore refused or failed.
         """
 
     @abstractmethod

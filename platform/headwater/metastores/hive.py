@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from headwater import ddl
 from headwater.errors import MetastoreError
-from headwater.metastores.base import Metastore, RawLoad
+from headwater.metastores.base import Metastore, RawLoad, Registered
+from headwater.table import ZONES, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.catalog import Catalog
 
-    from headwater.table import Table
+    from headwater.table import Table, Zone
 
 __all__ = ["HiveMetastore"]
 
 _FACT = "headwater."
 _TIMEOUT_SECONDS = 60
+_VIEW = "VIRTUAL_VIEW"
 _PARTITIONS_AT_ONCE = -1  # all of them
 
 
@@ -51,6 +53,19 @@ class HiveMetastore(Metastore):
             "lock-check-retries": "25",
         }
         return GuardedHiveCatalog("headwater", uri=f"thrift://{self.host}:{self.port}", **waiting, **self.files)
+
+    def registered(self) -> Sequence[Registered]:
+        """Return every table of the zones' databases; those that are not there yet have none."""
+        from thrift_files.libraries.thrift_hive_metastore_client import ttypes  # noqa: PLC0415
+
+        found: list[Registered] = []
+        with self._client("The tables of the lake cannot be listed") as client:
+            for zone in ZONES:
+                with suppress(ttypes.NoSuchObjectException, ttypes.UnknownDBException):
+                    names = client.get_all_tables(zone)
+                    tables = client.get_table_objects_by_name(zone, names) if names else ()
+                    found += [_registered(zone, table) for table in tables if table.tableType != _VIEW]
+        return found
 
     def ensure_raw(self, table: Table, location: str) -> None:
         """Create an external text table that splits lines at the delimiter, every column a string."""
@@ -122,6 +137,11 @@ class HiveMetastore(Metastore):
             said = getattr(error, "message", None) or str(error) or type(error).__name__
             place = f"{self.host}:{self.port}"
             raise MetastoreError(f"{failure}: {said}. See that the metastore at {place} runs.") from error
+
+
+def _registered(zone: Zone, table: Any) -> Registered:
+    is_iceberg = (table.parameters or {}).get("table_type", "").upper() == "ICEBERG"
+    return Registered(TableName(zone, table.tableName), (table.sd.location or "").rstrip("/"), is_iceberg)
 
 
 def _create(ttypes: Any, client: Any, wanted: Any) -> None:

@@ -3,12 +3,14 @@
 ``write`` has a table's engine fill a stage, runs the checks on the staged rows, and publishes them by one commit of
 metadata; readers see the old rows or the new ones. ``load_raw`` does the same for files: they are stored beside the old
 ones, verified, and shown by one change of the metastore; ``begin_file_load`` for what ``headwater.ingest`` makes. A run
-that fails or is killed leaves the table as it was, and the next write of the table removes what it left.
+that fails or is killed leaves the table as it was, and the next write of the table removes what it left. ``maintain``
+puts small files together, expires snapshots and removes what nothing reads, beside any of these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,21 +20,30 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
     from headwater.checks import CheckResult
+    from headwater.keep import Keep
     from headwater.profiles import ColumnProfile
     from headwater.stack import Stack
     from headwater.table import Table, TableName
     from headwater.write._ingested import FileLoad
 
 __all__ = [
+    "SAFE_AGE",
+    "Maintained",
     "Published",
     "TableState",
+    "Upkeep",
     "WrittenPartition",
     "begin_file_load",
     "disturbed",
     "ingested_table",
     "load_raw",
+    "maintain",
+    "upkeeps",
     "write",
 ]
+
+# A file that no snapshot reads may belong to a statement that somebody typed and that is still running.
+SAFE_AGE = timedelta(days=3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +119,50 @@ class Published:
     warnings: tuple[str, ...] = ()
     written: tuple[WrittenPartition, ...] = ()
     state: TableState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upkeep:
+    """A table that can be maintained.
+
+    Args:
+        name: The table.
+        home: The table whose leases speak for it: itself, or the one whose rejected rows it holds.
+        keep: What it keeps of its past.
+        files: Its definition, where it shows delimited files as they came; None for an Iceberg table.
+        declared: A definition names it; the others were ingested, or made by hand.
+    """
+
+    name: TableName
+    home: TableName
+    keep: Keep
+    files: Table | None = None
+    declared: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintained:
+    """What maintaining a table did, or would do.
+
+    Args:
+        table: The table.
+        files: How many files the table showed before, and shows after.
+        bytes: Their size, likewise.
+        expired: Snapshots that were forgotten.
+        removed: Objects that were removed: of expired snapshots, of former loads, and what nothing ever read.
+        removed_bytes: Their size.
+        snapshots: The snapshots that show compacted files.
+        notes: What was left alone, and why.
+    """
+
+    table: TableName
+    files: tuple[int, int]
+    bytes: tuple[int, int]
+    expired: int = 0
+    removed: int = 0
+    removed_bytes: int = 0
+    snapshots: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _silent(message: str) -> None:
@@ -219,3 +274,51 @@ def ingested_table(stack: Stack, name: TableName) -> IcebergTable | None:
     from headwater.write._ingested import ingested_table as found  # noqa: PLC0415 - PyIceberg is slow to import
 
     return found(stack, name)
+
+
+def upkeeps(stack: Stack, tables: Sequence[Table]) -> list[Upkeep]:
+    """Return every table of the lake that can be maintained, by name.
+
+    Args:
+        stack: Where they lie.
+        tables: A project's tables; the others keep what ``Keep`` keeps by default.
+
+    Raises:
+        MetastoreError: The metastore failed.
+    """
+    from headwater.write._maintain import upkeeps as found  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return found(stack, tables)
+
+
+def maintain(
+    upkeep: Upkeep,
+    stack: Stack,
+    *,
+    dry_run: bool = False,
+    safe_age: timedelta = SAFE_AGE,
+    now: datetime | None = None,
+    log: Callable[[str], None] = _silent,
+) -> Maintained:
+    """Put a table's small files together, expire its old snapshots, and remove what nothing reads any more.
+
+    Readers and writers go on meanwhile: no row is lost or doubled. A killed call leaves nothing that the next one, or
+    the next write, does not remove.
+
+    Args:
+        upkeep: The table.
+        stack: What it is kept with.
+        dry_run: Say what would be done; how many files come out of compaction is an estimate.
+        safe_age: What is younger is never garbage.
+        now: The time that ages count from; None for the present.
+        log: Told what happens.
+
+    Raises:
+        PublishConflict: Other writers kept changing the table.
+        QueryError: The engine that copies failed.
+        MetastoreError: The metastore failed.
+        StorageError: The object store failed.
+    """
+    from headwater.write._maintain import Housekeeping  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return Housekeeping(upkeep=upkeep, stack=stack, dry_run=dry_run, safe_age=safe_age, now=now, log=log).finish()

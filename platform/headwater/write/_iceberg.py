@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyiceberg.catalog import Catalog
-    from pyiceberg.manifest import DataFile
+    from pyiceberg.manifest import DataFile, ManifestEntry
     from pyiceberg.table import Table as IcebergTable
 
     from headwater.table import TableName
@@ -29,6 +29,7 @@ __all__ = [
     "TABLE_PROPERTIES",
     "TRIES",
     "iceberg_errors",
+    "live_entries",
     "live_files",
     "load",
     "loaded",
@@ -95,9 +96,13 @@ def load(catalog: Catalog, name: TableName) -> IcebergTable:
     return table
 
 
-def live_files(table: IcebergTable) -> Iterator[DataFile]:
-    """Yield the files that the current snapshot reads, delete files too, straight from its manifests."""
+def live_entries(table: IcebergTable) -> Iterator[ManifestEntry]:
+    """Yield what the current snapshot reads, delete files too, straight from its manifests."""
     snapshot = table.current_snapshot()
     for manifest in snapshot.manifests(table.io) if snapshot else ():
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
-            yield entry.data_file
+        yield from manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+
+
+def live_files(table: IcebergTable) -> Iterator[DataFile]:
+    """Yield the files that the current snapshot reads, delete files too."""
+    return (entry.data_file for entry in live_entries(table))

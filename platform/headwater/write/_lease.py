@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from headwater.storage import Storage
 
-__all__ = ["Lease", "expired_leases"]
+__all__ = ["Lease", "expired_leases", "leases"]
 
 _FOLDER = "_leases"
 _BEATS_PER_LEASE = 4
@@ -86,6 +86,13 @@ class Lease:
                 self._log(f"no sign of life was left: {error}")
             except WriteError:
                 return
+
+
+def leases(storage: Storage, location: str) -> Iterator[str]:
+    """Yield the token of every lease on a table."""
+    prefix = f"{location}/{_FOLDER}/"
+    for found in storage.objects(prefix):
+        yield found.uri.removeprefix(prefix)
 
 
 def expired_leases(storage: Storage, location: str, seconds: float) -> Iterator[tuple[str, str]]:

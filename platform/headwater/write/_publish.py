@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table import Transaction
     from pyiceberg.table.metadata import TableMetadata
 
     from headwater.write._stage import Stage, Staged
@@ -100,16 +101,19 @@ class Publication:
             replaced = [file for file in live_files(table) if self._is_replaced(file, table)]
             with table.transaction() as transaction:
                 # The metastore's lock is held while requirements are judged, so a fence cannot come in between.
-                transaction._stage((), (self._requirement(),))  # noqa: SLF001 - there is no public way
-                with transaction.update_snapshot(snapshot_properties=summary).overwrite() as overwrite:
+                transaction._stage((), self._requirements(table))  # noqa: SLF001 - there is no public way
+                with self._overwrite(transaction, summary) as overwrite:
                     for file in replaced:
                         overwrite.delete_data_file(file)
                     for file in self.staged.files:
                         overwrite.append_data_file(file)
         return Landed(overwrite.snapshot_id, table.metadata)
 
-    def _requirement(self) -> Any:
-        return NotFenced(target=str(self.stage.target), token=self.stage.token)
+    def _requirements(self, table: IcebergTable) -> tuple[Any, ...]:  # noqa: ARG002 - a rewrite asks more of it
+        return (NotFenced(target=str(self.stage.target), token=self.stage.token),)
+
+    def _overwrite(self, transaction: Transaction, summary: Mapping[str, str]) -> Any:
+        return transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite()
 
     def _is_replaced(self, file: DataFile, table: IcebergTable) -> bool:
         # Delete files stay: they apply to older rows only, which this commit takes away.

@@ -16,9 +16,9 @@ from headwater.errors import CheckFailed, QueryError
 from headwater.profile import Profile
 from headwater.profiles import ColumnProfile
 from headwater.table import Column, Table
-from headwater.write import Published, TableState, WrittenPartition
+from headwater.write import Maintained, Published, TableState, WrittenPartition
 from headwater_catalog.openlineage import read_event, run_facts
-from headwater_catalog.telling import telling
+from headwater_catalog.telling import tell_upkeep, telling
 
 RUN = str(uuid.uuid4())
 TABLE = Table(
@@ -187,3 +187,17 @@ def test_without_a_catalog_the_write_goes_on(profile, catalog):
 
     assert len(said) == 2
     assert all("the catalog was not told" in one and "headwater status" in one for one in said)
+
+
+def test_upkeep_is_told_without_an_outcome(profile, catalog):
+    """Its snapshots are known by their time; without a catalog the log says so."""
+    done = Maintained(table=TABLE.id, files=(9, 1), bytes=(1, 1), snapshots=(7, 8))
+    said = []
+    tell_upkeep(profile, done, said.append)
+    facts = [run_facts([read_event(one)[0]]) for one in catalog.events]
+
+    assert [(one.state, one.ended, one.effective) for one in facts] == [("OTHER", None, False)] * 2
+    assert [part.snapshot for one in facts for part in one.outputs.values()] == ["7", "8"]
+    catalog.socket.close()
+    tell_upkeep(profile, done, said.append)
+    assert len(said) == 1
