@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from headwater.write import Published, WrittenPartition
 
-__all__ = ["PRODUCER", "check_facets", "made_facet", "profile_facets", "shape_facets"]
+__all__ = ["PRODUCER", "check_facets", "made_facet", "own_facet", "profile_facets", "shape_facets"]
 
 PRODUCER = "urn:headwater"
 _FACETS = "https://openlineage.io/spec/facets"
@@ -51,7 +51,7 @@ def shape_facets(published: Published) -> dict[str, Any]:
     shape: dict[str, Any] = {"partitions": [_shown(one) for one in published.written]}
     state = published.state
     if state is None:
-        return {"headwater_shape": _own("shape", **shape)}
+        return {"headwater_shape": own_facet("shape", **shape)}
     shape |= {
         "operation": state.operation,
         "snapshots": [str(one) for one in state.snapshots],
@@ -66,7 +66,7 @@ def shape_facets(published: Published) -> dict[str, Any]:
         columnMetrics=_metrics(published),
         **{name: count for name, count in counts.items() if count is not None},
     )
-    return {"headwater_shape": _own("shape", **shape), "dataQualityMetrics": metrics}
+    return {"headwater_shape": own_facet("shape", **shape), "dataQualityMetrics": metrics}
 
 
 def _metrics(published: Published) -> dict[str, Any]:
@@ -82,8 +82,9 @@ def _shown(one: WrittenPartition) -> dict[str, Any]:
 def profile_facets(published: Published) -> dict[str, Any]:
     """Return what the columns of each written partition hold; nothing when nobody looked."""
     told = [{"key": one.key, "columns": profile_json(one.profile)} for one in published.written if one.profile]
-    return {"headwater_profile": _own("profile", partitions=told)} if told else {}
+    return {"headwater_profile": own_facet("profile", partitions=told)} if told else {}
 
 
-def _own(name: str, **fields: Any) -> dict[str, Any]:
+def own_facet(name: str, **fields: Any) -> dict[str, Any]:
+    """Return a facet that the specification does not have."""
     return {"_producer": PRODUCER, "_schemaURL": f"urn:headwater:facet:{name}:1", **fields}

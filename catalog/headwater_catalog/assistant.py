@@ -98,6 +98,11 @@ def make_server(profile: Profile) -> MCPServer[Any]:
         return told.get("impact", name=name, column=column)
 
     @tool
+    def explain(name: str, partition: str = "", column: str = "") -> Answer:
+        """Tell the very runs, snapshots and files that a table's or chart's numbers come from, and what is left."""
+        return told.get("explain", name=name, partition=partition, column=column)
+
+    @tool
     def history(name: str, limit: int = 20) -> Answer:
         """Tell a table's runs, with rows, snapshots and errors, and how its columns changed."""
         return told.get("history", name=name, limit=limit)

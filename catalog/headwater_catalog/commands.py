@@ -13,9 +13,10 @@ from headwater.profile import Profile
 
 from headwater_catalog.client import Client
 
-__all__ = ["history", "impact", "lineage", "search", "table"]
+__all__ = ["explain", "history", "impact", "lineage", "search", "table"]
 
 _DOC_WIDTH = 60
+_FEW = 3
 
 
 @click.command()
@@ -94,6 +95,11 @@ def lineage(*, name: str, direction: str, depth: int, columns: bool, as_of: str,
         for one in answer["columns"]
     ] or [{"from": one["source"], "to": one["target"], "said": ", ".join(one["origins"])} for one in answer["edges"]]
     _show(answer, output, objects_as_table(rows) or f"The catalog knows no lineage of {name}.")
+    for one in answer["nodes"]:
+        if one.get("readable") is False:
+            click.echo(
+                f"The data of {one['name']} as of snapshot {one['snapshot']} are gone; this is what was.", err=True
+            )
     _say_if_cut(answer)
 
 
@@ -122,6 +128,37 @@ def impact(*, name: str, fail: bool, output: str) -> None:
 
 
 @click.command()
+@click.argument("name", metavar="TABLE|CHART")
+@click.option("--partition", default="", metavar="KEY", help="Only this partition's rows.")
+@click.option("--column", default="", help="Only what this column, or a chart's metric, is made of.")
+@output_option("table", "json")
+def explain(*, name: str, partition: str, column: str, output: str) -> None:
+    """Show the very runs, snapshots and files that a table's or chart's numbers come from, and what is still there."""
+    answer = _ask("explain", name=name, partition=partition, column=column)
+    writes = [
+        {
+            "step": one["steps"],
+            "table": one["table"] if one["certain"] else f"{one['table']} (as of then)",
+            "partitions": _spans(one["partitions"]),
+            "at": one["at"],
+            "how": one["how"],
+            "run": one["run"],
+            "snapshot": one["snapshot"],
+            "rows": one["rows"],
+            "data": _there(one),
+        }
+        for one in answer["writes"]
+    ]
+    files = [
+        {key: one[key] for key in ("table", "partition", "name", "size", "lines")} | {"data": _there(one)}
+        for one in answer["files"]
+    ]
+    parts = filter(None, map(objects_as_table, (writes, files)))
+    _show(answer, output, "\n\n".join(parts) or f"No run has told what {name} is made of.")
+    _say_if_cut(answer)
+
+
+@click.command()
 @click.argument("name")
 @click.option("--limit", default=20, show_default=True, help="At most so many runs and changes.")
 @output_option("table", "json")
@@ -129,7 +166,7 @@ def history(name: str, limit: int, output: str) -> None:
     """Show a table's runs and what happened to it."""
     answer = _ask("history", name=name, limit=limit)
     keys = ("ended_at", "state", "direction", "job", "partition", "snapshot", "rows", "run")
-    runs = [{key: one[key] for key in keys} for one in answer["runs"]]
+    runs = [{**{key: one[key] for key in keys}, "data": _there(one)} for one in answer["runs"]]
     checks = [
         {key: one[key] for key in ("at", "name", "passed", "broken", "partition", "run")} for one in answer["checks"]
     ]
@@ -202,6 +239,14 @@ def _split(name: str) -> tuple[str, str]:
 
 def _show(answer: dict[str, Any], output: str, table_text: str) -> None:
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False) if output == "json" else table_text)
+
+
+def _there(one: dict[str, Any]) -> str:
+    return {True: "there", False: "gone"}.get(one["readable"], "")
+
+
+def _spans(keys: list[str]) -> str:
+    return ", ".join(keys) if len(keys) <= _FEW else f"{keys[0]} .. {keys[-1]} ({len(keys)})"
 
 
 def _say_if_cut(answer: dict[str, Any]) -> None:

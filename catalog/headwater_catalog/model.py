@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "LOADS",
+    "READS",
     "WHOLE_TABLE",
     "ColumnEdge",
     "ColumnFacts",
@@ -25,6 +27,9 @@ __all__ = [
     "first_mentions",
     "strongest",
 ]
+
+# Facets of our own: what a run read, with snapshots and loads; what a raw table shows, with its files.
+READS, LOADS = "headwater_reads", "headwater_loads"
 
 # Stands for the target's rows as a whole, where a column decides which rows there are rather than what they hold.
 WHOLE_TABLE = ""

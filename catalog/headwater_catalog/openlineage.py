@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from headwater.layout import is_of_stage
+
 from headwater_catalog._event import DatasetEvent, Event, InvalidEvent, JobEvent, RunEvent, read_event
 from headwater_catalog._facets import facet as _facet
 from headwater_catalog._facets import listed as _listed
@@ -97,9 +99,11 @@ def partaking(dataset: Dataset) -> Partaking:
     statistics = _facet(dataset.output_facets, "outputStatistics")
     report = _facet(dataset.output_facets, "icebergCommitReport")
     snapshot = report.get("snapshotId") or _facet(dataset.facets, "version").get("datasetVersion") or ""
+    aliases = tuple(first_mentions((*named, dataset_text(dataset.namespace, dataset.name))))
     return Partaking(
-        aliases=tuple(first_mentions((*named, dataset_text(dataset.namespace, dataset.name)))),
-        snapshot=_text(snapshot),
+        aliases=aliases,
+        # A stage's own snapshot passes with it; the table never has it.
+        snapshot="" if any(map(is_of_stage, aliases)) else _text(snapshot),
         rows=_number(statistics.get("rowCount")),
         bytes=_number(statistics.get("size")),
         columns=tuple(

@@ -6,6 +6,7 @@ partitions, the rejected rows, the checks, and which Dagster run it was.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,22 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from headwater import layout
 from headwater.errors import CheckFailed, HeadwaterError
+from headwater.table import TableName
+from headwater.write import RawState
 
-from headwater_catalog._told_facets import PRODUCER, check_facets, made_facet, profile_facets, shape_facets
+from headwater_catalog._told_facets import PRODUCER, check_facets, made_facet, own_facet, profile_facets, shape_facets
 from headwater_catalog.client import Client
+from headwater_catalog.model import LOADS, READS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from headwater.files import Ingested
     from headwater.profile import Profile
-    from headwater.table import Table, TableName
-    from headwater.write import Maintained, Published
+    from headwater.table import Table
+    from headwater.write import Maintained, Published, Read
 
-__all__ = ["tell_upkeep", "telling", "upkeep_events", "with_outcome", "write_event"]
+__all__ = ["ingested_event", "tell_ingested", "tell_upkeep", "telling", "upkeep_events", "with_outcome", "write_event"]
 
 _SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _TIMEOUT_SECONDS = 5.0
@@ -56,6 +61,29 @@ def telling(profile: Profile, write: Callable[..., Published]) -> Callable[..., 
         return published
 
     return told
+
+
+def tell_ingested(profile: Profile, done: Ingested) -> None:
+    """Tell the catalog what an ingest made of which files.
+
+    Args:
+        profile: Whose catalog.
+        done: What was done.
+
+    Raises:
+        ComponentError: The catalog does not answer.
+        QueryError: It refuses the event.
+    """
+    Client(profile, _TIMEOUT_SECONDS).tell(ingested_event(done, profile.bucket))
+
+
+def ingested_event(done: Ingested, bucket: str) -> dict[str, Any]:
+    """Return the event of one ingest."""
+    name = TableName.parse(done.table)
+    state = RawState(partition="", location=done.location, files=done.originals)
+    written = _dataset(bucket, name, rows=done.rows, size=done.bytes, snapshot=done.snapshot_id)
+    written["facets"][LOADS] = own_facet("loads", loads=[asdict(state)], appended=done.appended)
+    return _event("COMPLETE", done.table, str(uuid5(NAMESPACE_URL, done.location)), [written])
 
 
 def tell_upkeep(profile: Profile, done: Maintained, log: Callable[[str], None]) -> None:
@@ -144,6 +172,8 @@ def with_outcome(
     # A load that found its files in place has published nothing new.
     if published is not None and published.changed:
         event["outputs"] = [*_outputs(table, bucket, published)]
+        if published.reads:
+            event["run"]["facets"][READS] = own_facet("reads", reads=[_read(one) for one in published.reads])
     return event
 
 
@@ -151,6 +181,8 @@ def _outputs(table: Table, bucket: str, published: Published) -> Iterator[dict[s
     written = _dataset(bucket, table.id, rows=published.rows, size=published.bytes, snapshot=published.snapshot_id)
     written["facets"] |= check_facets(published.checks) | shape_facets(published)
     written["outputFacets"] |= profile_facets(published)
+    if published.loads:
+        written["facets"][LOADS] = own_facet("loads", loads=[asdict(one) for one in published.loads])
     yield written
     if table.rejects:
         yield _dataset(bucket, table.id.rejected, rows=published.rejected)
@@ -171,6 +203,12 @@ def _dataset(
         counts = {"rowCount": rows} if size is None else {"rowCount": rows, "size": size}
         found["outputFacets"]["outputStatistics"] = made_facet("1-0-2/OutputStatisticsOutputDatasetFacet", **counts)
     return found
+
+
+def _read(one: Read) -> dict[str, Any]:
+    snapshot = "" if one.snapshot_id is None else str(one.snapshot_id)
+    loads = [{"partition": load.partition, "location": load.location} for load in one.loads]
+    return {"table": one.table, "snapshot": snapshot, "partitions": list(one.partitions), "loads": loads}
 
 
 def _run_id(text: str) -> str:

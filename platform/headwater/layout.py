@@ -28,6 +28,7 @@ __all__ = [
     "Place",
     "RelationFor",
     "is_copy",
+    "is_of_stage",
     "is_stage",
     "load_prefix",
     "location",
@@ -53,6 +54,7 @@ UPKEEP = "maintain"
 _TOKEN_LENGTH = 20
 _TOKEN = rf"[a-z0-9]{{1,{_TOKEN_LENGTH}}}"
 _STAGE_NAME = re.compile(rf"(?P<target>.+?)__stage_(?P<token>{_TOKEN})")
+_OF_STAGE = re.compile(rf"(?:__stage_|/_stage){_TOKEN}(?![a-z0-9])")
 _COPY = re.compile(rf"(?:__stage_|/_stage){UPKEEP}[0-9a-f]{{12}}(?![a-z0-9])")
 _LOAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLACE = re.compile(
@@ -130,6 +132,11 @@ def stage_location(bucket: str, table: TableName, run: str) -> str:
 def is_stage(table: TableName) -> bool:
     """Return whether a name in the metastore is that of a stage."""
     return _STAGE_NAME.fullmatch(table.name) is not None
+
+
+def is_of_stage(text: str) -> bool:
+    """Return whether a table's name or a location, in any form, is of a stage."""
+    return _OF_STAGE.search(text) is not None
 
 
 def is_copy(text: str) -> bool:

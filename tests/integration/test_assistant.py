@@ -30,22 +30,24 @@ def ask(box, *calls):
 
 def test_where_does_this_number_come_from(box):
     """Search, describe, lineage up to the raw column, and impact down to the charts."""
-    found, described, lineage, impact, history = ask(
+    found, described, lineage, impact, history, explained = ask(
         box,
         ("search", {"text": "credit scor", "zone": "curated"}),
         ("describe", {"name": "curated.loan_state"}),
         ("lineage", {"name": "chart:average_credit_score", "column": "credit_score"}),
         ("impact", {"name": "partitioned.loan_origination", "column": "credit_score"}),
         ("history", {"name": "curated.loan_state"}),
+        ("explain", {"name": "chart:average_credit_score"}),
     )
 
-    assert not any(refused for refused, _ in (found, described, lineage, impact, history))
+    assert not any(refused for refused, _ in (found, described, lineage, impact, history, explained))
     assert "curated.loan_state" in found[1]
     assert json.loads(described[1])["owner"] == "team:loans"
     sources = {(one["source"], one["source_column"]) for one in json.loads(lineage[1])["columns"]}
     assert ("partitioned.loan_origination", "credit_score") in sources
     assert "dashboard:loan_portfolio" in impact[1]
     assert json.loads(history[1])["table"] == "curated.loan_state"
+    assert json.loads(explained[1])["table"] == "chart:average_credit_score"
 
 
 def test_sql_reads_and_says_when_it_is_cut(box):

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pyarrow as pa
 import pytest
+from catalog_site import Site
 from command_line import headwater
 from headwater.errors import QueryError
 from headwater.files import Options, ingest_into
 from headwater.keep import Keep
 from headwater.layout import location
 from headwater.table import Partitioning
-from headwater.write import maintain, upkeeps
+from headwater.write import Published, load_raw, maintain, upkeeps, write
 from headwater.write._compact import Compaction
 from headwater_assets.lib.upkeep_job import upkeep_job
+from headwater_catalog.telling import telling
 
 pytestmark = pytest.mark.box
 
@@ -341,6 +345,9 @@ def test_former_loads_of_an_ingested_table_go_with_their_snapshots(lake, tmp_pat
     take("d,4\n", "append")
     assert keep_house(lake, name, now=later(400)).expired == 1
 
+    told = json.loads(headwater(lake.stack.profile, "explain", name, "-o", "json").stdout)
+    assert [one["size"] for one in told["files"]] == [len(b"word,n\nb,2\n")] * 3
+    assert {one["readable"] for one in told["files"]} == {True}
     assert originals() == [b"word,n\nb,2\n", b"word,n\nc,3\n", b"word,n\nd,4\n"]
     assert lake.rows(name) == lake.rows(name, "spark") == [("b", 2), ("c", 3), ("d", 4)]
 
@@ -379,6 +386,38 @@ def test_the_catalog_knows_a_compaction_and_takes_it_for_no_write(lake):
     assert [one["snapshot"] for one in json.loads(asked)["nodes"]] == [snapshot]
 
 
+def test_the_past_is_told_when_its_data_are_gone(lake):
+    """The catalog answers as of an expired snapshot and says that it cannot be read, whoever expired it."""
+    for mark in "abc":
+        lake.write(years(lake, mark), "2019", "2020")
+    table, profile = years(lake, "c", keep=SHORT), lake.stack.profile
+    first, second, third = (one.snapshot_id for one in lake.snapshots(table))
+    tell = telling(profile, lambda table, **_: published(table))
+    states = iter((first, second, third))
+
+    def published(table):
+        return Published(table=table.name, snapshot_id=next(states), rows=40, files=2, bytes=1)
+
+    for attempt in range(3):
+        tell(table, run=f"{uuid.uuid4()}-{attempt}", partitions=(), log=pytest.fail)
+
+    def past(snapshot):
+        asked = headwater(profile, "lineage", table.name, "--as-of", str(snapshot))
+        told = json.loads(headwater(profile, "lineage", table.name, "--as-of", str(snapshot), "-o", "json").stdout)
+        [node] = told["nodes"]
+        return node["snapshot"] == str(snapshot), node["readable"], "are gone" in asked.stderr
+
+    assert past(first) == (True, True, False)
+    spark = lake.stack.engine("spark").rows
+    spark(f"CALL spark_catalog.system.expire_snapshots(table => '{table}', snapshot_ids => ARRAY({first}L))")
+    assert past(first) == (True, False, True)
+    assert keep_house(lake, table, now=later(5)).expired == 1
+    assert (past(second), past(third)) == ((True, False, True), (True, True, False))
+    runs = json.loads(headwater(profile, "history", table.name, "-o", "json").stdout)["runs"]
+    readable = {one["snapshot"]: one["readable"] for one in runs if one["job"] == table.name}
+    assert readable == {str(first): False, str(second): False, str(third): True}
+
+
 def test_dagsters_job_maintains_the_lake(lake, monkeypatch):
     """The job does what the command does; here it is kept from the tables of other tests."""
     table = scattered(lake)
@@ -391,3 +430,36 @@ def test_dagsters_job_maintains_the_lake(lake, monkeypatch):
     assert upkeep_job().execute_in_process().success
     assert len(lake.data_files(table)) == 2
     assert lake.rows(table) == before
+
+
+def test_a_number_is_explained_down_to_its_files(lake):
+    """From a curated table back to the exact load, with what is still there; a newer load changes nothing about it."""
+    profile = lake.stack.profile
+    raw = lake.raw(("word",))
+    lake.drop_file("rows_2019.txt", "a\nb\n")
+    table = lake.table(
+        {"word": "string", "year": "int"}, body="SELECT word, year FROM " + raw.name, upstreams=(raw,),
+        partitioning=YEARS,
+    )  # fmt: skip
+    tell = [telling(profile, partial(way, stack=lake.stack)) for way in (load_raw, write)]
+    for way, what in zip(tell, (raw, table), strict=True):
+        way(what, run=f"{uuid.uuid4()}-0", partitions=("2019",), log=lambda _: None)
+    lake.drop_file("rows_2019.txt", "c\n")
+    tell[0](raw, run=f"{uuid.uuid4()}-0", partitions=("2019",), log=lambda _: None)
+    answer = json.loads(headwater(profile, "explain", table.name, "--partition", "2019", "-o", "json").stdout)
+
+    assert [(one["table"], one["partitions"], one["rows"], one["certain"]) for one in answer["writes"]] == [
+        (table.name, ["2019"], 2, True), (raw.name, ["2019"], 2, True),
+    ]  # fmt: skip
+    assert [(one["name"], one["size"], one["lines"], one["readable"]) for one in answer["files"]] == [
+        ("rows_2019.txt", 4, 2, True)
+    ]
+    assert answer["writes"][0]["readable"] is True
+    keep_house(lake, replace(raw, keep=SHORT), now=later(5))
+    shown = headwater(profile, "explain", table.name).stdout
+    assert "rows_2019.txt" in shown
+    assert "gone" in shown
+    page = Site(profile).get("/explain", name=table.name)
+    assert page.status_code == 200
+    assert "rows_2019.txt" in page.text
+    assert Site(profile).get("/run", run=answer["writes"][0]["run"]).status_code == 200

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from headwater_catalog.pages._render import HERE, render
 from headwater_catalog.profiles import read_profile
+from headwater_catalog.service.marks import explained_marked, run_marked
 from headwater_catalog.service.parameters import Parameters, Wrong
 from headwater_catalog.store import WANTS, NotFound
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from headwater_catalog.pages._site import Site
+    from headwater_catalog.service.lake import Lake
     from headwater_catalog.store import Reader, Store
 
     Page = Callable[[Reader, Site, Mapping[str, str]], str]
@@ -36,25 +38,27 @@ _PATH_DEPTH = 100
 _PATH_LIMIT = 2000
 
 
-def page_routes(store: Store, site: Site, sample: Callable[[str], dict[str, Any]]) -> list[BaseRoute]:
+def page_routes(store: Store, site: Site, lake: Lake, sample: Callable[[str], dict[str, Any]]) -> list[BaseRoute]:
     """Return the routes of all pages and of what they load.
 
     Args:
         store: What they show.
         site: What they are made with and lead to.
+        lake: Knows what of the past can still be read.
         sample: Gives some rows of a table.
     """
     pages: dict[str, Page] = {
         "/": _search,
         "/table": _table,
         "/column": _column,
-        "/run": _run,
         "/lineage": _lineage,
         "/impact": _impact,
         "/health": _health,
     }
     return [
         *(Route(path, _showing(store, site, page), methods=["GET"]) for path, page in pages.items()),
+        Route("/run", _showing_past(store, partial(_run, lake)), methods=["GET"]),
+        Route("/explain", _showing_past(store, partial(_explain, lake)), methods=["GET"]),
         Route("/sample", _sampling(sample), methods=["GET"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
         Mount("/libraries", StaticFiles(directory=site.libraries)),
@@ -67,10 +71,19 @@ def error_page(status: int, sentence: str) -> Response:
 
 
 def _showing(store: Store, site: Site, page: Page) -> Callable[[Request], Any]:
+    def shown(given: Mapping[str, str]) -> str:
+        with store.reading() as reader:
+            return page(reader, site, given)
+
+    return _showing_past(store, lambda _, given: shown(given))
+
+
+def _showing_past(store: Store, page: Callable[[Store, Mapping[str, str]], str]) -> Callable[[Request], Any]:
+    """Show a page that asks others, too; it holds the store's connection no longer than it needs it."""
+
     def answer(given: Mapping[str, str]) -> Response:
         try:
-            with store.reading() as reader:
-                return HTMLResponse(page(reader, site, given).encode(errors="replace"))
+            return HTMLResponse(page(store, given).encode(errors="replace"))
         except Wrong as error:
             return error_page(400, str(error))
         except NotFound as error:
@@ -163,9 +176,22 @@ def _path(reader: Reader, name: str, column: str, way: str) -> dict[str, Any]:
     return {**found, "columns": sorted(rows, key=lambda one: (one["step"], one["source"], one["source_column"]))}
 
 
-def _run(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
-    del site
-    return render("run.html", here="", run=reader.run(Parameters(given, ("run",)).required("run")))
+def _run(lake: Lake, store: Store, given: Mapping[str, str]) -> str:
+    run = Parameters(given, ("run",)).required("run")
+    with store.reading() as reader:
+        found = reader.run(run)
+    return render("run.html", here="", run=run_marked(lake, found))
+
+
+def _explain(lake: Lake, store: Store, given: Mapping[str, str]) -> str:
+    asked = Parameters(given, ("name", "partition", "column"))
+    partition, column = asked.text("partition"), asked.text("column").lower()
+    with store.reading() as reader:
+        found = reader.explain(
+            asked.required("name"), partition=partition, column=column, depth=_PATH_DEPTH, limit=_SHOWN
+        )
+        table = reader.table(str(found["table"]))
+    return render("explain.html", here="explain", table=table, found=explained_marked(lake, found))
 
 
 def _lineage(reader: Reader, site: Site, given: Mapping[str, str]) -> str:

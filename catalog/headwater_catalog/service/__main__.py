@@ -12,6 +12,7 @@ from headwater.profile import Profile
 from headwater_catalog.pages import Site
 from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
+from headwater_catalog.service.lake import Lake
 from headwater_catalog.service.metastore import Follower
 from headwater_catalog.service.samples import Samples
 from headwater_catalog.store import Store
@@ -30,7 +31,7 @@ def main() -> None:
     token, hosts = profile.credentials.password("catalog"), (profile.host, "localhost")
     with store, Watch(profile), Follower(profile, store):
         uvicorn.run(
-            make_app(store, token, hosts=hosts, site=site, samples=Samples(store, profile)),
+            make_app(store, token, hosts=hosts, site=site, lake=Lake(profile), samples=Samples(store, profile)),
             host=profile.host,
             port=profile.port("catalog"),
             log_config=None,

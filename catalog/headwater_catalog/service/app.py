@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import ComponentError, QueryError
@@ -20,6 +21,7 @@ from headwater_catalog.openlineage import InvalidEvent
 from headwater_catalog.pages import error_page, page_routes
 from headwater_catalog.queries import read_query
 from headwater_catalog.service.headers import SafeHeaders
+from headwater_catalog.service.marks import explained_marked, history_marked, lineage_marked, run_marked
 from headwater_catalog.service.parameters import Parameters, Wrong
 from headwater_catalog.store import WANTS, NotFound, Store
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from headwater_catalog.pages import Site
+    from headwater_catalog.service.lake import Lake
     from headwater_catalog.service.samples import Samples
     from headwater_catalog.store import Reader
 
@@ -42,7 +45,9 @@ _LARGEST_ANSWER = 10_000
 _DEEPEST = 100
 
 
-def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, samples: Samples) -> ASGIApp:
+def make_app(
+    store: Store, token: str, *, hosts: Sequence[str], site: Site, lake: Lake, samples: Samples
+) -> ASGIApp:
     """Return the application.
 
     Args:
@@ -50,19 +55,21 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, samp
         token: What a writer must show.
         hosts: The names it is called by; a page elsewhere cannot make a browser call it by another.
         site: What the pages are made with and lead to.
+        lake: Knows what of the past can still be read.
         samples: Looks into tables.
     """
     routes = [
-        Route("/api/v1/lineage", _Lineage(store, token), methods=["GET", "POST"]),
+        Route("/api/v1/lineage", _Lineage(store, token, lake), methods=["GET", "POST"]),
         Route("/api/v1/queries", _Queries(store, token), methods=["POST"]),
         Route("/api/v1/search", _asking(store, _search)),
         Route("/api/v1/table", _asking(store, _table)),
         Route("/api/v1/impact", _asking(store, _impact)),
-        Route("/api/v1/history", _asking(store, _history)),
-        Route("/api/v1/run", _asking(store, _run)),
+        Route("/api/v1/history", _asking(store, _history, partial(history_marked, lake))),
+        Route("/api/v1/run", _asking(store, _run, partial(run_marked, lake))),
+        Route("/api/v1/explain", _asking(store, _explain, partial(explained_marked, lake))),
         Route("/api/v1/health", _asking(store, _health)),
         Route("/api/v1/sample", _answering(lambda given: samples.rows(Parameters(given, ("name",)).required("name")))),
-        *page_routes(store, site, samples.rows),
+        *page_routes(store, site, lake, samples.rows),
     ]
     failures: dict[Any, Any] = {404: _missing, 405: _missing, Exception: _failed}
     app = Starlette(
@@ -97,6 +104,17 @@ def _run(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
     return reader.run(Parameters(given, ("run",)).required("run"))
 
 
+def _explain(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    asked = Parameters(given, ("name", "partition", "column", "depth", "limit"))
+    return reader.explain(
+        asked.required("name"),
+        partition=asked.text("partition"),
+        column=asked.text("column").lower(),
+        depth=asked.number("depth", _DEEPEST, _DEEPEST),
+        limit=asked.number("limit", 200, _LARGEST_ANSWER),
+    )
+
+
 def _health(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
     asked = Parameters(given, ("want", "limit"))
     return reader.health(asked.choice("want", "", *WANTS), limit=asked.number("limit", 500, _LARGEST_ANSWER))
@@ -126,10 +144,17 @@ def _impact(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def _asking(store: Store, ask: Callable[[Reader, Mapping[str, str]], dict[str, Any]]) -> Callable[..., Any]:
+def _asking(
+    store: Store,
+    ask: Callable[[Reader, Mapping[str, str]], dict[str, Any]],
+    finish: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Callable[..., Any]:
+    """Answer from the store; what ``finish`` adds is asked of others, when the store's connection is free again."""
+
     def asked(given: Mapping[str, str]) -> dict[str, Any]:
         with store.reading() as reader:
-            return ask(reader, given)
+            found = ask(reader, given)
+        return finish(found)
 
     return _answering(asked)
 
@@ -199,8 +224,12 @@ class _Queries(_Taking):
 class _Lineage(_Taking):
     """One path, two verbs: OpenLineage's clients send events to where people ask for lineage."""
 
+    def __init__(self, store: Store, token: str, lake: Lake) -> None:
+        super().__init__(store, token)
+        self._ask = _asking(store, _lineage, partial(lineage_marked, lake))
+
     async def _answer(self, request: Request) -> Response:
-        return await (self._take(request) if request.method == "POST" else _asking(self._store, _lineage)(request))
+        return await (self._take(request) if request.method == "POST" else self._ask(request))
 
     def _record(self, body: bytes, encoding: str) -> Response:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.store._about import about, hidden_columns, past
 from headwater_catalog.store._drift import drift_of
+from headwater_catalog.store._explain import Explainer
 from headwater_catalog.store._graph import UNKNOWN, Graph, Question, walk_columns, walk_tables
 from headwater_catalog.store._health import health
 from headwater_catalog.store._nodes import Nodes
@@ -177,6 +178,37 @@ class Reader:
         for _, _, target, written, *_ in graph.columns:
             broken.setdefault(target, set()).add(written)
         return self._breaks(node, graph, broken)
+
+    def explain(self, name: str, *, partition: str = "", column: str = "", depth: int, limit: int) -> dict[str, Any]:
+        """Return the runs, snapshots and files that made a table's rows, or those that a chart shows.
+
+        Args:
+            name: The table, by any of its names; a chart or dashboard also by its title.
+            partition: One partition's key; empty for all.
+            column: Only what this column is made of; empty for all.
+            depth: Steps back at most.
+            limit: Writes at most.
+
+        Raises:
+            NotFound: There is no such table, chart or column.
+        """
+        node, at = self._node_or_title(name), _now()
+        self._require(node, name, column, at)
+        explainer = Explainer(self._connection, self._nodes, depth, limit)
+        told = explainer.walk(node, at, partition=partition, column=column)
+        return {"table": self._names({node})[node], "partition": partition, "column": column, **told}
+
+    def _node_or_title(self, name: str) -> int:
+        try:
+            return self._node(name)
+        except NotFound:
+            titled = self._all(
+                "SELECT id FROM node WHERE lower(title) = lower(%s) AND dropped_at IS NULL ORDER BY kind, name LIMIT 1",
+                name,
+            )
+            if not titled:
+                raise
+            return int(titled[0]["id"])
 
     def moment(self, text: str) -> datetime:
         """Return the time that a time, a run's id or a snapshot's id means; now for an empty text.

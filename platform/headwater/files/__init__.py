@@ -86,9 +86,25 @@ def ingest_into(
     loader = Loader.begin(table, options, stack, log)
     paths = _paths(source)
     if paths is not None:
-        return loader.files(paths, dry_run=dry_run)
-    schema, batches = as_reader(source)
-    return loader.frame(schema, batches, dry_run=dry_run)
+        done = loader.files(paths, dry_run=dry_run)
+    else:
+        done = loader.frame(*as_reader(source), dry_run=dry_run)
+    if not dry_run:
+        _tell(stack, done, log)
+    return done
+
+
+def _tell(stack: Stack, done: Ingested, log: Callable[[str], None]) -> None:
+    """Tell packages above of an ingest; what they do with it changes nothing about it."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - only an ingest pays
+
+    from headwater.errors import HeadwaterError  # noqa: PLC0415
+
+    for point in entry_points(group="headwater.ingested"):
+        try:
+            point.load()(stack.profile, done)
+        except HeadwaterError as error:
+            log(f"{done.table}: {point.name} was not told of this ingest. {error}")
 
 
 def export(sql: str, target: str | Path, *, engine: str = "trino") -> int:

@@ -23,7 +23,7 @@ from headwater.files._readers import common_format, open_files
 from headwater.files._target import cut_of, existing_types, refuse_declared, refuse_existing, refuse_misfit
 from headwater.files._typed import Batches
 from headwater.files._unpack import unpacked
-from headwater.write import begin_file_load, ingested_table
+from headwater.write import LoadedFile, begin_file_load, ingested_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +72,9 @@ class Ingested:
         bytes: Their size.
         snapshot_id: The Iceberg snapshot that shows the rows; None after a dry run.
         seconds: How long it took.
+        location: Folder of the load, with a closing slash; empty after a dry run.
+        originals: The original files.
+        appended: The rows were added to those that were there.
     """
 
     table: str
@@ -82,6 +85,9 @@ class Ingested:
     bytes: int = 0
     snapshot_id: int | None = None
     seconds: float = 0.0
+    location: str = ""
+    originals: tuple[LoadedFile, ...] = ()
+    appended: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,9 @@ class Loader:
             judge=judge,
         )
         told = self._told(columns, originals)
-        return replace(told, rows=copied.rows, rejected=len(copied.rejected), snapshot_id=snapshot)
+        return replace(
+            told, rows=copied.rows, rejected=len(copied.rejected), snapshot_id=snapshot, location=load.prefix
+        )
 
     def _how(self, originals: Sequence[_Original]) -> dict[str, Any]:
         return {
@@ -302,6 +310,8 @@ class Loader:
             columns=tuple(Inferred(one.field.name, one.shown_kind, one.why, one.examples) for one in columns),
             files=len(originals),
             bytes=sum(one.size for one in originals),
+            originals=tuple(LoadedFile(name=one.source.name, size=one.size, sha256=one.sha256) for one in originals),
+            appended=self.options.if_exists == "append",
             seconds=time.monotonic() - self.began,
         )
 

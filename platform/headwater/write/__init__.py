@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SAFE_AGE",
+    "LoadedFile",
     "Maintained",
     "Published",
+    "RawState",
+    "Read",
     "TableState",
     "Upkeep",
     "WrittenPartition",
@@ -44,6 +47,55 @@ __all__ = [
 
 # A file that no snapshot reads may belong to a statement that somebody typed and that is still running.
 SAFE_AGE = timedelta(days=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedFile:
+    """One file of a load, as it arrived.
+
+    Args:
+        name: Its name.
+        size: Its bytes.
+        sha256: Their digest.
+        lines: Its lines, empty ones too; None where nobody counted them.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    lines: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawState:
+    """What a partition of a raw table shows.
+
+    Args:
+        partition: The partition key; empty without partitions.
+        location: Folder of the load, with a closing slash.
+        files: The load's files; empty where only its reader tells of it.
+    """
+
+    partition: str
+    location: str
+    files: tuple[LoadedFile, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """What a write read of one upstream.
+
+    Args:
+        table: The upstream's ``zone.name``.
+        snapshot_id: The snapshot; None of a raw table, and where another took its place while the rows were computed.
+        loads: What a raw table showed, of the partitions that count; empty likewise.
+        partitions: The partition keys that were read; empty for all of them.
+    """
+
+    table: str
+    snapshot_id: int | None = None
+    loads: tuple[RawState, ...] = ()
+    partitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +156,8 @@ class Published:
         warnings: Sentences on what somebody should look at although it was published.
         written: The partitions that were replaced, one without a key for a table that was replaced whole.
         state: The whole table since; None in the raw zone.
+        reads: What it was made of.
+        loads: What the partitions of a raw table show since.
     """
 
     table: str
@@ -119,6 +173,8 @@ class Published:
     warnings: tuple[str, ...] = ()
     written: tuple[WrittenPartition, ...] = ()
     state: TableState | None = None
+    reads: tuple[Read, ...] = ()
+    loads: tuple[RawState, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

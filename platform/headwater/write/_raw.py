@@ -14,7 +14,7 @@ from headwater import layout
 from headwater.arrivals import arrivals
 from headwater.errors import StorageError, WriteError
 from headwater.metastores.base import RawLoad
-from headwater.write import Published, WrittenPartition
+from headwater.write import LoadedFile, Published, RawState, WrittenPartition
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._lines import LineCount, usual_fields
 from headwater.write._manifest import Loaded, read_manifest, write_manifest
@@ -77,7 +77,7 @@ class Arrival:
             if key not in found:
                 self._refuse_nothing(key)
         loads = [self._load(value, found[key]) for key, value in self.partitions]
-        files = [file for files, _ in loads for file in files]
+        files = [file for files, *_ in loads for file in files]
         return Published(
             table=self.table.name,
             snapshot_id=None,
@@ -86,7 +86,7 @@ class Arrival:
             bytes=sum(file.size for file in files),
             partitions=tuple(key for key, _ in self.partitions if key),
             seconds={"load": time.monotonic() - began},
-            changed=any(changed for _, changed in loads),
+            changed=any(changed for *_, changed in loads),
             warnings=tuple(self.warnings),
             written=tuple(
                 WrittenPartition(
@@ -95,7 +95,11 @@ class Arrival:
                     files=len(shown),
                     bytes=sum(file.size for file in shown),
                 )
-                for (key, _), (shown, _) in zip(self.partitions, loads, strict=True)
+                for (key, _), (shown, *_) in zip(self.partitions, loads, strict=True)
+            ),
+            loads=tuple(
+                RawState(partition=key, location=place, files=tuple(map(_told, files)))
+                for (key, _), (files, place, _) in zip(self.partitions, loads, strict=True)
             ),
         )
 
@@ -106,14 +110,14 @@ class Arrival:
             f"{self.table} was not loaded: no file in {folder} matches {self.files.pattern}{which}. Put it there.",
         )
 
-    def _load(self, value: str, paths: Sequence[Path]) -> tuple[list[Loaded], bool]:
+    def _load(self, value: str, paths: Sequence[Path]) -> tuple[list[Loaded], str, bool]:
         fields = {path.name: self._fields(path) for path in paths}
         sums = {path.name: _sha256(path) for path in paths}
         digest = _digest((path.name, path.stat().st_size, sums[path.name]) for path in paths)
         before = self.stack.metastore.raw_loads(self.table).get(value)
         if before is not None and before.facts.get(_DIGEST) == digest:
             self.log(f"{self.table} {value}: unchanged".replace(" :", ":"))
-            return read_manifest(self.stack.storage, before), False
+            return read_manifest(self.stack.storage, before), before.location, False
         self._compare(value, paths, before)
         load_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         with self._lease(load_id) as lease:
@@ -124,7 +128,7 @@ class Arrival:
             self._show(value, RawLoad(prefix, {_DIGEST: digest, "run": self.run}))
             self._clean(value, keep={prefix, before.location if before else prefix})
             lease.release()
-        return files, True
+        return files, prefix, True
 
     def _compare(self, value: str, paths: Sequence[Path], before: RawLoad | None) -> None:
         """Compare the files with those of the load that is shown.
@@ -215,6 +219,10 @@ class Arrival:
         location = layout.location(self.stack.profile.bucket, self.table.id)
         seconds = float(self.stack.profile.setting("HEADWATER_LEASE"))
         return Lease(self.stack.storage, location, load_id, run=self.run, seconds=seconds, log=self.log)
+
+
+def _told(file: Loaded) -> LoadedFile:
+    return LoadedFile(name=file.name, size=file.size, sha256=file.sha256, lines=file.lines)
 
 
 def _folder(uri: str) -> str:

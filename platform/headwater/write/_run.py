@@ -18,6 +18,7 @@ from headwater.write._fence import discard, fence_and_discard
 from headwater.write._iceberg import RUN_MARK
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._publish import Publication
+from headwater.write._reads import reads, unchanged
 from headwater.write._report import table_state, written_partitions
 from headwater.write._requests import partition_values, raw_files
 from headwater.write._stage import Stage, Staged
@@ -108,6 +109,7 @@ class Attempt:
 
     def _through_stages(self, raw: Raw, lease: Lease) -> Published:
         good, rejects = self._stages()
+        before = reads(self.table, self.stack, self.partitions, self.values)
         with self._phase("stage"):
             for stage in filter(None, (good, rejects)):
                 stage.register(self.stack.metastore.iceberg())
@@ -115,6 +117,7 @@ class Attempt:
             staged = good.staged(self.stack.metastore.iceberg())
             rejected = rejects.staged(self.stack.metastore.iceberg()) if rejects else None
             self._account(raw, staged, rejected)
+        read = unchanged(before, reads(self.table, self.stack, self.partitions, self.values))
         self.log(f"{self.table}: staged {staged.rows} rows in {len(staged.files)} files")
         with self._phase("check"):
             checks = self._check(good)
@@ -140,6 +143,7 @@ class Attempt:
             seconds=self.seconds,
             written=written,
             state=table_state(landed),
+            reads=read,
         )
 
     @property

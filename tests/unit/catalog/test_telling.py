@@ -13,12 +13,15 @@ import pytest
 from headwater.checks import CheckResult
 from headwater.credentials import ensure_credentials
 from headwater.errors import CheckFailed, QueryError
+from headwater.files import Ingested
 from headwater.profile import Profile
 from headwater.profiles import ColumnProfile
 from headwater.table import Column, Table
-from headwater.write import Maintained, Published, TableState, WrittenPartition
+from headwater.write import LoadedFile, Maintained, Published, RawState, Read, TableState, WrittenPartition
+from headwater_catalog.model import LOADS, READS
 from headwater_catalog.openlineage import read_event, run_facts
-from headwater_catalog.telling import tell_upkeep, telling
+from headwater_catalog.telling import tell_ingested, tell_upkeep, telling
+from lineage_events import body, event, spark_table
 
 RUN = str(uuid.uuid4())
 TABLE = Table(
@@ -189,6 +192,37 @@ def test_without_a_catalog_the_write_goes_on(profile, catalog):
     assert all("the catalog was not told" in one and "headwater status" in one for one in said)
 
 
+def test_what_was_read_is_told_with_the_publication(profile, catalog):
+    """Snapshots and loads of the upstreams go with the run; they are no reading of its own beside the engine's."""
+    load = RawState(partition="2019", location="s3://lake/raw/a/year=2019/load=1/")
+    reads = (Read(table="raw.a", loads=(load,), partitions=("2019",)), Read(table="partitioned.b", snapshot_id=2**60))
+    telling(profile, lambda *_, **__: replace(DONE, reads=reads))(TABLE, run=f"{RUN}-0", partitions=(), log=print)
+
+    told = json.loads(catalog.events[-1])["run"]["facets"][READS]["reads"]
+    assert [(one["table"], one["snapshot"], one["partitions"]) for one in told] == [
+        ("raw.a", "", ["2019"]), ("partitioned.b", str(2**60), []),
+    ]  # fmt: skip
+    assert told[0]["loads"] == [{"partition": "2019", "location": load.location}]
+    assert _facts(catalog).inputs == {}
+
+
+def test_files_are_told_with_the_load_that_shows_them(profile, catalog):
+    """A raw load's files by name, size and digest; an ingest's originals likewise, and whether it appended."""
+    file = LoadedFile(name="a.txt", size=3, sha256="ab", lines=1)
+    load = RawState(partition="2019", location="s3://lake/raw/told/year=2019/load=1/", files=(file,))
+    raw = Published(table="raw.told", snapshot_id=None, rows=1, files=1, bytes=3, loads=(load,))
+    telling(profile, lambda *_, **__: raw)(TABLE, run=f"{RUN}-0", partitions=(), log=print)
+    done = Ingested(table="raw.told", columns=(), rows=1, snapshot_id=5, location=load.location, originals=(file,),
+                    appended=True)  # fmt: skip
+    tell_ingested(profile, done)
+
+    for one in catalog.events[-2:]:
+        (told,) = json.loads(one)["outputs"][0]["facets"][LOADS]["loads"]
+        assert told["location"] == load.location
+        assert told["files"] == [{"name": "a.txt", "size": 3, "sha256": "ab", "lines": 1}]
+    assert json.loads(catalog.events[-1])["outputs"][0]["facets"][LOADS]["appended"] is True
+
+
 def test_upkeep_is_told_without_an_outcome(profile, catalog):
     """Its snapshots are known by their time; without a catalog the log says so."""
     done = Maintained(table=TABLE.id, files=(9, 1), bytes=(1, 1), snapshots=(7, 8))
@@ -201,3 +235,11 @@ def test_upkeep_is_told_without_an_outcome(profile, catalog):
     catalog.socket.close()
     tell_upkeep(profile, done, said.append)
     assert len(said) == 1
+
+
+def test_a_stages_snapshot_is_nobodys():
+    """It passes with the stage; the table that people read never has it."""
+    for name in ("curated.told__stage_ab12", "curated.told"):
+        told = event("COMPLETE", RUN, outputs=[spark_table(name, snapshot="77")])
+        facts = run_facts([read_event(body(told))[0]])
+        assert [part.snapshot for part in facts.outputs.values()] == ["" if "stage" in name else "77"]
