@@ -45,9 +45,7 @@ _LARGEST_ANSWER = 10_000
 _DEEPEST = 100
 
 
-def make_app(
-    store: Store, token: str, *, hosts: Sequence[str], site: Site, lake: Lake, samples: Samples
-) -> ASGIApp:
+def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake: Lake, samples: Samples) -> ASGIApp:
     """Return the application.
 
     Args:
