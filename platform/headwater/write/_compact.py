@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.manifest import DataFileContent
+from pyiceberg.table.metadata import TableMetadataV2
 from pyiceberg.table.snapshots import Operation, Summary
 from pyiceberg.table.update.snapshot import _OverwriteFiles
 
@@ -45,8 +46,6 @@ _GOAL = 128 * 1024**2
 _FILES, _PARTITIONS, _BYTES = 500, 50, 8 * 1024**3
 # What copies: SQL that names files.
 _ENGINE = "trino"
-# Row ids came with version 3; a copy by SQL would lose them.
-_NEWEST_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -69,20 +68,21 @@ class Batch:
 def batches(table: IcebergTable) -> list[Batch]:
     """Return what is worth compacting in a table as it is, in the order of its partitions.
 
-    Files that are cut by former partitions stay: their copy would be of another cut.
+    Files that are cut by former partitions stay: their copy would be of another cut. So do tables of other versions of
+    the format: 1 does not number its commits, and a copy by SQL would lose the row ids of 3.
     """
-    snapshot = table.current_snapshot()
-    if snapshot is None or table.metadata.format_version > _NEWEST_FORMAT:
+    snapshot, metadata = table.current_snapshot(), table.metadata
+    if snapshot is None or not isinstance(metadata, TableMetadataV2):
         return []
     entries = list(live_entries(table))
     deletes = _Deletes(table, entries)
     groups: dict[str, list[ManifestEntry]] = {}
     for entry in entries:
         file = entry.data_file
-        if file.content == DataFileContent.DATA and file.spec_id == table.metadata.default_spec_id:
+        if file.content == DataFileContent.DATA and file.spec_id == metadata.default_spec_id:
             groups.setdefault(repr(file.partition), []).append(entry)
     chosen = [_worth_it(group, deletes) for _, group in sorted(groups.items())]
-    base, last = snapshot.snapshot_id, table.metadata.last_sequence_number
+    base, last = snapshot.snapshot_id, metadata.last_sequence_number
     return [
         Batch(tuple(one.data_file for one in taken), base, last, exact=not any(map(deletes.hit, taken)))
         for taken in _packed([group for group in chosen if group])

@@ -81,7 +81,7 @@ def expire(table: IcebergTable, doomed: frozenset[int]) -> None:
         ValidationException: A snapshot is in use again, or gone.
         MetastoreError: The metastore failed.
     """
-    removal = RemoveSnapshotsUpdate(snapshot_ids=sorted(doomed))
+    removal = RemoveSnapshotsUpdate.model_validate({"snapshot-ids": sorted(doomed)})
     requirement: Any = _Dispensable(doomed=doomed)
     with iceberg_errors(f"No snapshot of {'.'.join(table.name())} was expired"), table.transaction() as transaction:
         transaction._stage((removal,), (requirement,))  # noqa: SLF001 - its own builder asks for no requirement

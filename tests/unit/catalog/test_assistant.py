@@ -23,7 +23,7 @@ def test_every_tool_says_what_it_is_for(tmp_path):
     profile = Profile.load({"HEADWATER_PROJECT": str(tmp_path)})
     tools = _asked(profile, lambda client: client.list_tools()).tools
 
-    assert {one.name for one in tools} == {"search", "describe", "lineage", "impact", "history", "sql"}
+    assert {one.name for one in tools} == {"search", "describe", "lineage", "impact", "explain", "history", "sql"}
     for one in tools:
         assert one.description
         for name, given in one.input_schema["properties"].items():

@@ -231,7 +231,7 @@ def test_a_link_leads_to_the_very_name(evil):
                 continue
             split = urlsplit(held["href"])
 
-            assert split.path in ("/", "/table", "/column", "/run", "/lineage", "/impact", "/health"), name
+            assert split.path in ("/", "/table", "/column", "/run", "/lineage", "/impact", "/explain", "/health"), name
             assert set(parse_qs(split.query)) <= {"name", "column", "run", "as_of", "want", "owner", "tag", "q"}
             given = {text for key, texts in parse_qs(split.query).items() if key != "want" for text in texts}
             assert given <= {evil, "pii"}, name
