@@ -19,6 +19,9 @@ __all__ = ["UNKNOWN", "Graph", "Question", "walk_columns", "walk_tables"]
 # The kind of what joins two tables of which only that is known, not their columns.
 UNKNOWN = "unknown"
 
+# How many edges of one step are read for every end that an answer may have: several lead to the same.
+_EDGES_PER_END = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -35,6 +38,11 @@ class Question:
     depth: int
     at: datetime
     limit: int
+
+    @property
+    def most_edges(self) -> int:
+        """How many edges of one step are read at most."""
+        return self.limit * _EDGES_PER_END
 
 
 @dataclass
@@ -59,10 +67,10 @@ def walk_tables(connection: Connection[Any], start: int, question: Question) -> 
     graph, frontier = Graph({start: 0}), [start]
     for step in range(1, question.depth + 2):
         rows = _table_edges(connection, frontier, question)
+        graph.cut |= len(rows) > question.most_edges
         if step > question.depth:
             graph.cut |= any(_table_end(row, question) not in graph.nodes for row in rows)
             break
-        graph.cut |= len(rows) > question.limit
         frontier = _take_edges(graph, rows, question, step)
         if not frontier:
             break
@@ -76,7 +84,7 @@ def _table_end(row: Sequence[Any], question: Question) -> int:
 def _table_edges(connection: Connection[Any], frontier: Sequence[int], question: Question) -> list[Any]:
     return connection.execute(
         _TABLES[question.direction],
-        {"frontier": list(frontier), "at": question.at, "limit": question.limit + 1},
+        {"frontier": list(frontier), "at": question.at, "limit": question.most_edges + 1},
     ).fetchall()
 
 
@@ -111,10 +119,10 @@ def walk_columns(
     graph = Graph({node: 0 for node, _ in frontier})
     for step in range(1, question.depth + 2):
         rows = _column_edges(connection, frontier, question, cautious=cautious)
+        graph.cut |= len(rows) > question.most_edges
         if step > question.depth:
             graph.cut |= any(_column_end(row, question) not in seen for row in rows)
             break
-        graph.cut |= len(rows) > question.limit
         frontier = _take_columns(graph, rows, seen, question, step)
         if not frontier:
             break
@@ -131,7 +139,7 @@ def _column_edges(
     statement = _CAUTIOUS if cautious else _COLUMNS[question.direction]
     nodes, names = [node for node, _ in frontier], [name for _, name in frontier]
     return connection.execute(
-        statement, {"nodes": nodes, "names": names, "at": question.at, "limit": question.limit + 1}
+        statement, {"nodes": nodes, "names": names, "at": question.at, "limit": question.most_edges + 1}
     ).fetchall()
 
 
@@ -162,7 +170,7 @@ _TABLES = {
 _FRONTIER = "unnest(%(nodes)s::bigint[], %(names)s::text[]) AS f (node, name)"
 _EDGE = "e.since <= %(at)s AND (e.until IS NULL OR e.until > %(at)s)"
 _COLUMN = "c.edge_id = e.id AND c.since <= %(at)s AND (c.until IS NULL OR c.until > %(at)s)"
-_SELECTED = "SELECT DISTINCT e.source_id, c.source_column, e.target_id, c.target_column, c.kind, e.origin"
+_SELECTED = "SELECT e.source_id, c.source_column, e.target_id, c.target_column, c.kind, e.origin"
 
 _COLUMNS = {
     way: f"""{_SELECTED} FROM {_FRONTIER} JOIN edge AS e ON e.{known}_id = f.node AND {_EDGE}
@@ -171,16 +179,16 @@ _COLUMNS = {
     for way, known in (("up", "target"), ("down", "source"))
 }
 
-# Whatever is made of a table depends on its rows as a whole.
+# Whatever is made of a table depends on its rows as a whole; a step between two tables is unknown when none of the
+# edges between them knows a column.
 _CAUTIOUS = f"""
 ({_SELECTED} FROM {_FRONTIER} JOIN edge AS e ON e.source_id = f.node AND {_EDGE}
- JOIN column_edge AS c ON {_COLUMN} AND (c.source_column = f.name OR f.name = '') LIMIT %(limit)s)
-UNION
-(SELECT e.source_id, f.name, e.target_id, '', '{UNKNOWN}', e.origin
- FROM {_FRONTIER} JOIN edge AS e ON e.source_id = f.node AND {_EDGE}
- WHERE NOT EXISTS (SELECT 1 FROM edge AS o JOIN column_edge AS c ON c.edge_id = o.id
-   AND c.since <= %(at)s AND (c.until IS NULL OR c.until > %(at)s)
-   WHERE o.source_id = e.source_id AND o.target_id = e.target_id AND o.since <= %(at)s
-     AND (o.until IS NULL OR o.until > %(at)s))
- LIMIT %(limit)s)
+ JOIN column_edge AS c ON {_COLUMN} AND c.source_column = f.name WHERE f.name <> '' LIMIT %(limit)s)
+UNION ALL
+({_SELECTED} FROM {_FRONTIER} JOIN edge AS e ON e.source_id = f.node AND {_EDGE}
+ JOIN column_edge AS c ON {_COLUMN} WHERE f.name = '' LIMIT %(limit)s)
+UNION ALL
+(SELECT e.source_id, f.name, e.target_id, '', '{UNKNOWN}', min(e.origin)
+ FROM {_FRONTIER} JOIN edge AS e ON e.source_id = f.node AND {_EDGE} GROUP BY e.source_id, f.name, e.target_id
+ HAVING NOT bool_or(EXISTS (SELECT 1 FROM column_edge AS c WHERE {_COLUMN})) LIMIT %(limit)s)
 """.encode()  # noqa: S608 - our own words only
