@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["error_page", "page_routes"]
 
 _SHOWN = 200
+_HITS = 100
 _PATH_DEPTH = 100
 _PATH_LIMIT = 2000
 
@@ -119,8 +120,8 @@ def _search(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     asked = Parameters(given, ("q", "zone", "owner", "tag", "part"))
     narrowed = {name: asked.text(name) for name in ("zone", "owner", "tag")}
     query, part = asked.text("q")[:200], asked.choice("part", "page", "results")
-    found = reader.search(query, **narrowed, limit=_SHOWN + 1)["results"]
-    context = {"query": query, "narrowed": narrowed, "results": found[:_SHOWN], "more": len(found) > _SHOWN}
+    found = reader.search(query, **narrowed, limit=_HITS + 1)["results"]
+    context = {"query": query, "narrowed": narrowed, "results": found[:_HITS], "more": len(found) > _HITS}
     if part == "results":
         return render("results.html", **context)
     return render("search.html", here="search", choices=reader.choices(), zones=ZONES, **context)

@@ -11,6 +11,7 @@ from headwater.errors import ComponentError
 from headwater_catalog.store._health import WANTS
 from headwater_catalog.store._migrate import migrate
 from headwater_catalog.store._reads import NotFound, Reader
+from headwater_catalog.store._search import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class Store:
     def __init__(self, url: str, bucket: str) -> None:
         from psycopg_pool import ConnectionPool as Pool  # noqa: PLC0415 - slow to import
 
-        self._bucket = bucket
+        self._bucket, self._choices = bucket, Choices()
         self._pool: ConnectionPool[Connection[Any]] = Pool(
             url,
             min_size=1,
@@ -77,7 +78,7 @@ class Store:
                 connection.read_only = True
                 try:
                     with connection.transaction():
-                        yield Reader(connection, self._bucket)
+                        yield Reader(connection, self._bucket, self._choices)
                 finally:
                     if not connection.broken:
                         connection.isolation_level = connection.read_only = None

@@ -15,41 +15,58 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from headwater_catalog.model import TableFacts
+    from headwater_catalog.model import ColumnEdge, TableFacts
 
 __all__ = ["publish"]
 
 # One publication of definitions at a time.
 _LOCK = 7_700_003
-_MARK = "definitions"
 # Kinds that exist by their definition alone, and are gone with it.
 _SHOWN = ("chart", "dashboard")
 
 
 def publish(connection: Connection[Any], bucket: str, project: str, facts: Sequence[TableFacts], at: datetime) -> bool:
-    """Bring the catalog to what a project's definitions say and return whether anything had changed."""
-    said = repr((project, sorted(facts, key=lambda one: one.name)))
-    digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()
+    """Bring the catalog to what a project's definitions say and return whether anything had changed.
+
+    Only what changed is written; after a rename all is, because the names in it may mean other tables.
+    """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    known = connection.execute("SELECT value FROM mark WHERE name = %s", (_MARK,)).fetchone()
-    if known and known[0] == digest:
-        return False
+    renames = connection.execute("SELECT count(*) FROM rename").fetchone()
+    said = {one.name: _digest(one, project, renames) for one in facts}
+    defined = connection.execute(
+        "SELECT id, name, digest FROM node WHERE defined AND project IN (%s, '')", (project,)
+    ).fetchall()
+    same = {name: identity for identity, name, digest in defined if digest == said.get(name)}
+    fresh = [one for one in facts if one.name not in same]
     writer = _Writer(connection, Nodes(connection, bucket), project, at)
-    ids = {one.name: writer.table(one) for one in facts}
-    for one in facts:
+    ids = {one.name: writer.table(one, said[one.name]) for one in fresh}
+    for one in fresh:
         writer.lineage(ids[one.name], one)
-    writer.forget(set(ids.values()))
-    connection.execute(
-        "INSERT INTO mark VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (_MARK, digest)
-    )
-    return True
+    kept = {*same.values(), *ids.values()}
+    gone = [identity for identity, *_ in defined if identity not in kept]
+    writer.forget(gone)
+    return bool(fresh or gone)
+
+
+def _digest(facts: TableFacts, project: str, renames: object) -> str:
+    """Return the same for the same facts, in whichever order a process keeps its sets."""
+    lineage = [
+        (origin.value, said.target, said.sources, sorted(map(_edge, said.columns)), said.outputs, said.problem)
+        for origin, said in facts.lineage
+    ]
+    text = repr((project, renames, sorted({**vars(facts), "lineage": lineage}.items())))
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+def _edge(edge: ColumnEdge) -> tuple[str, str, str, str]:
+    return edge.source, edge.source_column, edge.target_column, edge.kind.value
 
 
 class _Writer:
     def __init__(self, connection: Connection[Any], nodes: Nodes, project: str, at: datetime) -> None:
         self._connection, self._nodes, self._project, self._at = connection, nodes, project, at
 
-    def table(self, facts: TableFacts) -> int:
+    def table(self, facts: TableFacts, digest: str) -> int:
         identity = self._nodes.see([facts.name], self._at)
         before = self._connection.execute("SELECT defined FROM node WHERE id = %s", (identity,)).fetchone()
         problem = " ".join(one.problem for _, one in facts.lineage if one.problem)
@@ -57,6 +74,7 @@ class _Writer:
             """UPDATE node SET kind = %(kind)s, title = %(title)s, url = %(url)s, doc = %(doc)s, owner = %(owner)s,
                domain = %(domain)s, tags = %(tags)s, place = %(place)s, code = %(code)s, problem = %(problem)s,
                fresh_within_hours = %(fresh_within_hours)s, defined = true, project = %(project)s,
+               digest = %(digest)s,
                revision = %(revision)s, revised_at = %(revised_at)s, uncommitted = %(uncommitted)s,
                dropped_at = CASE WHEN %(kind)s = ANY(%(shown)s) THEN NULL ELSE dropped_at END WHERE id = %(id)s""",
             {
@@ -64,6 +82,7 @@ class _Writer:
                 "tags": list(facts.tags),
                 "problem": problem,
                 "project": self._project,
+                "digest": digest,
                 "shown": list(_SHOWN),
                 "id": identity,
             },
@@ -75,13 +94,15 @@ class _Writer:
         return identity
 
     def _words(self, identity: int, facts: TableFacts) -> None:
+        """Let search find a table by all that its definition says, told at once: every telling is indexed anew."""
+        said = [(what, getattr(facts, what)) for what in ("title", "doc", "owner", "domain")]
+        said += [("tag", tag) for tag in facts.tags] + [("column doc", one.doc) for one in facts.columns]
+        words = sorted({(what, text[:2000]) for what, text in said if text})
         self._connection.execute("DELETE FROM word WHERE node_id = %s AND what NOT IN ('name', 'column')", (identity,))
-        self._nodes.describe(identity, "title", [facts.title])
-        self._nodes.describe(identity, "doc", [facts.doc])
-        self._nodes.describe(identity, "owner", [facts.owner])
-        self._nodes.describe(identity, "domain", [facts.domain])
-        self._nodes.describe(identity, "tag", facts.tags)
-        self._nodes.describe(identity, "column doc", [one.doc for one in facts.columns])
+        self._connection.execute(
+            "INSERT INTO word SELECT %s, * FROM unnest(%s::text[], %s::text[])",
+            (identity, [what for what, _ in words], [text for _, text in words]),
+        )
 
     def lineage(self, target: int, facts: TableFacts) -> None:
         said = dict(facts.lineage)
@@ -90,18 +111,11 @@ class _Writer:
             wanted = stated_edges(self._nodes, lineage, self._at) if lineage else {}
             replace_edges(self._connection, target, origin, self._at, wanted)
 
-    def forget(self, kept: set[int]) -> None:
+    def forget(self, gone: Sequence[int]) -> None:
         """Close what the project said of tables that it no longer names; the tables themselves stay.
 
         What another project says stays, too: the box serves one at a time, and the others' tables and charts are there.
         """
-        gone = [
-            row[0]
-            for row in self._connection.execute(
-                "SELECT id FROM node WHERE defined AND project IN (%s, '') AND id <> ALL(%s)",
-                (self._project, list(kept)),
-            )
-        ]
         for identity in gone:
             for origin in (Origin.DECLARED, Origin.PARSED):
                 replace_edges(self._connection, identity, origin, self._at, {})

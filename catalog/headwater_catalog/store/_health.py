@@ -30,13 +30,14 @@ def health(connection: Connection[Any], want: str, limit: int) -> dict[str, Any]
         want: One of ``WANTS``; empty for any.
         limit: How many tables at most.
     """
-    total, *counts = connection.execute(_COUNTS).fetchone() or (0,) * (len(WANTS) + 1)
-    cursor = connection.execute(_TABLES, {"want": want, "limit": limit + 1})
+    cursor = connection.execute(_HEALTH, {"want": want, "limit": limit + 1})
     names = [one.name for one in cursor.description or ()]
-    tables = [dict(zip(names, row, strict=True)) for row in cursor]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    counts = [{name: row.pop(name) for name in ("tables", *WANTS)} for row in rows]
+    tables = [row for row in rows if row["name"] is not None]
     return {
-        "tables": total,
-        "wants": dict(zip(WANTS, counts, strict=True)),
+        "tables": counts[0].pop("tables"),
+        "wants": counts[0],
         "results": tables[:limit],
         "cut": len(tables) > limit,
     }
@@ -72,14 +73,23 @@ WITH state AS (
   WHERE n.dropped_at IS NULL AND n.kind = 'table'
 )"""
 
-_COUNTS = f"""{_STATE} SELECT count(*), {", ".join(f"count(*) FILTER (WHERE {how})" for how in WANTS.values())}
-FROM state""".encode()  # noqa: S608 - our own words only
 
-_TABLES = f"""{_STATE}, judged AS (
+def _counted(want: str) -> str:
+    return f"""count(*) FILTER (WHERE '{want}' = ANY(wants)) AS "{want}\""""
+
+
+# All tables are judged once, for their numbers and for those that are shown.
+_HEALTH = f"""{_STATE}, judged AS MATERIALIZED (
   SELECT *, array_remove(ARRAY[{", ".join(f"CASE WHEN {how} THEN '{name}' END" for name, how in WANTS.items())}], NULL)
     AS wants FROM state
+), counted AS (
+  SELECT count(*) AS tables, {", ".join(_counted(name) for name in WANTS)}
+  FROM judged
+), shown AS (
+  SELECT name, owner, written_at, state, run, fresh_within_hours, newer_upstream, problem, wants FROM judged
+  WHERE CASE WHEN %(want)s = '' THEN wants <> '{{}}' ELSE %(want)s = ANY(wants) END
+  ORDER BY array_position(ARRAY[{", ".join(f"'{name}'" for name in WANTS)}], wants[1]), name LIMIT %(limit)s
 )
-SELECT name, owner, written_at, state, run, fresh_within_hours, newer_upstream, problem, wants FROM judged
-WHERE CASE WHEN %(want)s = '' THEN wants <> '{{}}' ELSE %(want)s = ANY(wants) END
-ORDER BY array_position(ARRAY[{", ".join(f"'{name}'" for name in WANTS)}], wants[1]), name LIMIT %(limit)s
+SELECT * FROM counted LEFT JOIN shown ON true
+ORDER BY array_position(ARRAY[{", ".join(f"'{name}'" for name in WANTS)}], wants[1]), name
 """.encode()  # noqa: S608 - our own words only

@@ -33,9 +33,17 @@ class Nodes(Known):
 
     def __init__(self, connection: Connection[Any], bucket: str) -> None:
         self._connection, self._bucket = connection, bucket
+        # What was asked before in this transaction; a rename makes it void.
+        self._renames: dict[str, list[Rename]] = {}
+        self._seen: dict[tuple[frozenset[str], datetime], int] = {}
 
     def renames(self, name: str) -> Sequence[Rename]:
         """Return the renames from and to a name."""
+        if name not in self._renames:
+            self._renames[name] = self._renames_of(name)
+        return self._renames[name]
+
+    def _renames_of(self, name: str) -> list[Rename]:
         rows = self._connection.execute(
             "SELECT at, old_name, new_name FROM rename WHERE old_name = %(name)s OR new_name = %(name)s",
             {"name": name},
@@ -61,7 +69,16 @@ class Nodes(Known):
 
     def see(self, texts: Iterable[str], at: datetime) -> int:
         """Return the node that several names of one table mean, made when absent, and keep the names."""
-        references = [reference(text, self._bucket) for text in texts]
+        names = frozenset(texts)
+        if (names, at) in self._seen:
+            return self._seen[names, at]
+        references = [reference(text, self._bucket) for text in sorted(names)]
+        found = self._see(references, at)
+        if not any(one.learnable for one in references):  # what such a name means may be learned meanwhile
+            self._seen[names, at] = found
+        return found
+
+    def _see(self, references: Sequence[Reference], at: datetime) -> int:
         node = resolve(references, self, at)
         name = called(node, self, datetime.now(UTC))
         row = self._connection.execute(
@@ -97,12 +114,14 @@ class Nodes(Known):
         before, after = (reference(text, self._bucket).name for text in (old, new))
         if before == after or self._is_known(before, after, at):
             return
+        self._renames, self._seen = {}, {}
         late = self.find(after, at)
         identity = self.see([before], at - _INSTANT)  # from then on the name is free
         self._connection.execute(
             "INSERT INTO rename (at, old_name, new_name) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             (at, before, after),
         )
+        self._renames, self._seen = {}, {}
         if late is not None and late != identity and self._is_younger(late, at):
             self._merge(late, identity)
         self._call(identity)
@@ -144,9 +163,11 @@ class Nodes(Known):
 
     def describe(self, identity: int, what: str, texts: Iterable[str]) -> None:
         """Let search find a node by further texts."""
-        rows = sorted({(identity, what, text[:2000]) for text in texts if text})
-        if rows:
-            self._connection.cursor().executemany("INSERT INTO word VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", rows)
+        said = sorted({text[:2000] for text in texts if text})
+        if said:
+            self._connection.execute(
+                "INSERT INTO word SELECT %s, %s, unnest(%s::text[]) ON CONFLICT DO NOTHING", (identity, what, said)
+            )
 
     def change(self, identity: int, at: datetime, what: str, detail: str = "") -> None:
         """Add to a table's history."""
@@ -188,12 +209,15 @@ class Nodes(Known):
         )
         fresh = [(identity, name, *row, at) for name, row in wanted.items() if name in gone or name not in now]
         cursor.executemany("INSERT INTO column_fact VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", fresh)
-        cursor.execute("DELETE FROM word WHERE node_id = %s AND what = 'column'", (identity,))
-        self.describe(identity, "column", wanted)
+        if now.keys() != wanted.keys():
+            cursor.execute("DELETE FROM word WHERE node_id = %s AND what = 'column'", (identity,))
+            self.describe(identity, "column", wanted)
 
 
 # Facts that the other node has already stay where they are; their node is then empty, and goes.
 _MERGE = (
+    """INSERT INTO word SELECT %(into)s, what, text FROM word WHERE node_id = %(late)s AND what = 'column'
+       ON CONFLICT DO NOTHING""",
     "DELETE FROM word WHERE node_id = %(late)s",
     """INSERT INTO alias SELECT text, %(into)s, kind, key, seen_at FROM alias WHERE node_id = %(late)s
        ON CONFLICT DO NOTHING""",

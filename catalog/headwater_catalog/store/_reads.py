@@ -12,7 +12,7 @@ from headwater_catalog.store._graph import UNKNOWN, Graph, Question, walk_column
 from headwater_catalog.store._health import health
 from headwater_catalog.store._nodes import Nodes
 from headwater_catalog.store._runs import run_of
-from headwater_catalog.store._search import choices, search
+from headwater_catalog.store._search import Choices, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,10 +32,11 @@ class Reader:
     Args:
         connection: In a read-only transaction of the caller's, so that all parts of an answer are of one moment.
         bucket: The lake's.
+        kept: What search can be narrowed to, as it was counted before; counted anew without.
     """
 
-    def __init__(self, connection: Connection[Any], bucket: str) -> None:
-        self._connection, self._nodes = connection, Nodes(connection, bucket)
+    def __init__(self, connection: Connection[Any], bucket: str, kept: Choices | None = None) -> None:
+        self._connection, self._nodes, self._choices = connection, Nodes(connection, bucket), kept or Choices()
 
     def search(self, text: str, *, zone: str = "", owner: str = "", tag: str = "", limit: int = 20) -> dict[str, Any]:
         """Return the tables whose name, columns, docs, owner or tags are like a text, the best first, and why.
@@ -45,8 +46,8 @@ class Reader:
         return search(self._connection, text, {"zone": zone, "owner": owner, "tag": tag, "limit": limit})
 
     def choices(self) -> dict[str, Any]:
-        """Return what search can be narrowed to: zones, owners and tags, with how many tables each has."""
-        return choices(self._connection)
+        """Return what search can be narrowed to: zones, owners and tags, with how many tables each had lately."""
+        return self._choices.of(self._connection)
 
     def run(self, run: str) -> dict[str, Any]:
         """Return all that is known of a run: how it went, what it read and wrote, and the runs that belong to it.
@@ -64,7 +65,7 @@ class Reader:
         return health(self._connection, want, limit)
 
     def table(self, name: str) -> dict[str, Any]:
-        """Return all that is known of a table.
+        """Return all that is known of a table; ``cut`` when there are more tables beside it than are named.
 
         Raises:
             NotFound: There is none of that name.
@@ -88,12 +89,10 @@ class Reader:
         row["drift"] = drift_of(self._connection, node)
         row["dashboards"] = self._all(_DASHBOARDS, node)
         row |= about(self._connection, node)
-        for way in ("up", "down"):
-            graph = walk_tables(self._connection, node, Question(direction=way, depth=1, at=_now(), limit=200))
-            row[{"up": "upstreams", "down": "downstreams"}[way]] = sorted(
-                self._names(set(graph.nodes) - {node}).values()
-            )
-        return row
+        for way, statement in _BESIDE.items():
+            row[way] = [one["name"] for one in self._all(statement, node, node, _BESIDE_MOST + 1)]
+        row["cut"] = any(len(row[way]) > _BESIDE_MOST for way in _BESIDE)
+        return row | {way: row[way][:_BESIDE_MOST] for way in _BESIDE}
 
     def history(self, name: str, limit: int = 50) -> dict[str, Any]:
         """Return what happened to a table: runs, checks, sizes, its columns, and when it was made, dropped, renamed.
@@ -324,7 +323,8 @@ class Reader:
         return [(node, row[0]) for row in rows]
 
     def _require(self, node: int, name: str, column: str, at: datetime) -> None:
-        if column and (node, column) not in self._columns(node, at):
+        asked = {"node": node, "column": column, "at": at}
+        if column and not self._connection.execute(_HAS_COLUMN, asked).fetchone():
             raise NotFound(f"Table {name} has no column {column!r} that the catalog knows.")
 
     def _names(self, nodes: Iterable[int]) -> dict[int, str]:
@@ -380,6 +380,24 @@ WITH behind AS (
 )
 SELECT n.name, n.title, n.url FROM dashboard JOIN node AS n USING (id) WHERE n.kind = 'dashboard' ORDER BY n.title
 """
+
+# A column is known by itself, or by an edge from or to it.
+_HAS_COLUMN = b"""
+(SELECT 1 FROM column_fact WHERE node_id = %(node)s AND name = %(column)s AND since <= %(at)s
+   AND (until IS NULL OR until > %(at)s) LIMIT 1)
+UNION ALL (SELECT 1 FROM edge AS e JOIN column_edge AS c ON c.edge_id = e.id
+   WHERE e.target_id = %(node)s AND c.target_column = %(column)s AND c.target_column <> '' LIMIT 1)
+UNION ALL (SELECT 1 FROM edge AS e JOIN column_edge AS c ON c.edge_id = e.id
+   WHERE e.source_id = %(node)s AND c.source_column = %(column)s LIMIT 1)
+LIMIT 1
+"""
+
+_BESIDE_MOST = 200
+_BESIDE = {
+    way: f"""SELECT DISTINCT n.name FROM edge AS e JOIN node AS n ON n.id = e.{other}_id
+             WHERE e.{this}_id = %s AND e.{other}_id <> %s AND e.until IS NULL ORDER BY n.name LIMIT %s"""  # noqa: S608 - our own words only
+    for way, this, other in (("upstreams", "target", "source"), ("downstreams", "source", "target"))
+}
 
 _NEIGHBOURS = b"""
 SELECT n.name, (
