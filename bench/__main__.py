@@ -14,6 +14,7 @@ import click
 import psutil
 
 from bench.box import BenchBox
+from bench.catalog import catalog
 from bench.dashboards import dashboards
 from bench.ingest import ingest
 from bench.launch import launch
@@ -35,6 +36,7 @@ _PARTS: dict[str, Callable[[BenchBox, int], dict[str, Any]]] = {
     "ingest": lambda box, rounds: {"pairs": ingest(box, rounds, _say)},
     "query": lambda box, rounds: query(box, rounds, _say),
     "dashboards": lambda box, rounds: dashboards(box, 3 * rounds, _say),
+    "catalog": lambda box, rounds: catalog(box, rounds, _say),
 }
 
 

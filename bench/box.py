@@ -30,14 +30,20 @@ dashboards = ["headwater_dashboards.loans"]
 
 
 class BenchBox:
-    """A box that is started and stopped through the command line, as a user would."""
+    """A box that is started and stopped through the command line, as a user would.
 
-    def __init__(self) -> None:
-        project = _new_project()
+    Args:
+        name: Of its folders, where one is not enough.
+        port: The first of its block.
+    """
+
+    def __init__(self, name: str = "", port: int = 27700) -> None:
+        self._project = _FOLDER / f"project{name}"
+        _make_anew(self._project)
         self.profile = Profile.load(
-            HEADWATER_PROJECT=str(project),
-            HEADWATER_HOME=str(_FOLDER / "home"),
-            HEADWATER_PORT="27700",
+            HEADWATER_PROJECT=str(self._project),
+            HEADWATER_HOME=str(_FOLDER / f"home{name}"),
+            HEADWATER_PORT=str(port),
             HEADWATER_START_TIMEOUT="600",
         )
 
@@ -58,7 +64,7 @@ class BenchBox:
         """Stop the box and delete what it keeps, and the project's files: a box loads what it finds when it starts."""
         self.headwater("down")
         shutil.rmtree(self.profile.home, ignore_errors=True)
-        _new_project()
+        _make_anew(self._project)
 
     @contextmanager
     def up(self, *components: str) -> Iterator[str]:
@@ -70,9 +76,7 @@ class BenchBox:
             self.headwater("down")
 
 
-def _new_project() -> Path:
-    project = _FOLDER / "project"
+def _make_anew(project: Path) -> None:
     shutil.rmtree(project, ignore_errors=True)
     project.mkdir(parents=True)
     (project / "headwater.toml").write_text(_PROJECT, encoding="utf-8")
-    return project

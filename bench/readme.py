@@ -37,7 +37,8 @@ def _replace(page: Path, figures: str) -> None:
 
 def table(measured: Mapping[str, Any]) -> str:
     """Return the figures as Markdown."""
-    return "\n".join([*_pairs(measured), *_peaks(measured.get("load-large")), *_memory(measured.get("memory"))])
+    parts = (_peaks(measured.get("load-large")), _memory(measured.get("memory")), _catalog(measured.get("catalog")))
+    return "\n".join([*_pairs(measured), *(line for part in parts for line in part)])
 
 
 def _pairs(measured: Mapping[str, Any]) -> Iterator[str]:
@@ -84,6 +85,29 @@ def _memory(part: Mapping[str, Any] | None) -> Iterator[str]:
     for one in part["components"]:
         yield f"| {one['name']} | {one['idle_mib']} | {one['peak_mib']} |"
     yield f"| **the box** ({goals}) | **{box['idle_mib']}** | **{box['peak_mib']}** |\n"
+
+
+def _catalog(part: Mapping[str, Any] | None) -> Iterator[str]:
+    """Say how long the large catalog's answers take, and what the same ones cost elsewhere."""
+    if not part:
+        return
+    rows, resident = part["rows"], part["resident_mib"]
+    yield (
+        f"The catalog over HTTP with {rows['node']:,} tables, charts and folders, {rows['column_fact']:,} columns and"
+        f" {rows['column_edge']:,} column edges. Goals are for p95, *growth* is what the same answer costs against a"
+        " tenth of them (goal 1.5); plain SQL asks tables without an index, networkx a graph in memory:\n"
+    )
+    yield from ("| question | median | p95 | goal | growth | plain SQL | networkx |", "|---|---|---|---|---|---|---|")
+    for one in part["figures"]:
+        goal = f"{one['goal_ms']} ms{'' if one['met'] else ' (missed)'}"
+        growth = "" if one["growth"] is None else f"{one['growth']:.2f}"
+        others = " | ".join(f"{one[key]:.3g} ms" if key in one else "" for key in ("plain_ms", "memory_ms"))
+        yield f"| {one['name']} | {one['p50_ms']:.0f} ms | {one['p95_ms']:.0f} ms | {goal} | {growth} | {others} |"
+    yield (
+        f"\nIt takes in {part['events_per_second']:.0f} OpenLineage events a second, and a new table is found"
+        f" {part['searchable_p95_ms']:.0f} ms (p95) after its event was sent. Its process has {resident['idle']} MiB at"
+        f" rest and {resident['after']} MiB after all this (goal: {resident['goal']}).\n"
+    )
 
 
 if __name__ == "__main__":

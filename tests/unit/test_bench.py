@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import islice
 
 import pytest
+from headwater_catalog.model import ColumnEdge, Kind, Lineage, Origin, TableFacts
 
+from bench.catalog import p95
+from bench.catalog_data import realm
+from bench.catalog_plain import Memory
 from bench.dashboards import question
 from bench.memory import written
 from bench.pairs import Pair, same
@@ -106,6 +111,64 @@ def test_parts_that_were_not_measured_are_left_out():
     assert "trino" not in written
     assert "while it loads" not in written
     assert "Spark's resident memory while it loads, at most: 900 MiB with 5,000,000 loans." in table(measured(pair()))
+
+
+def test_a_made_up_realm_is_always_the_same_and_leads_nowhere_else():
+    """Or else the same question had different answers in a small and in a large catalog."""
+    first, again, other = (list(islice(realm(number), 900)) for number in (0, 0, 1))
+    assert first == again
+    assert not {one.name for one in first} & {one.name for one in other}
+    tables = [one for one in first if one.kind == "table"]
+    sources = {name for one in tables for _, lineage in one.lineage for name in lineage.sources}
+    assert {name.partition(".")[2].partition("_")[0] for name in sources if "." in name} == {"emea"}
+    assert 9 < sum(len(one.columns) for one in tables) / len(tables) < 11
+
+
+def test_a_graph_in_memory_answers_as_the_catalog_is_asked():
+    """Steps bound lineage, a column leads on to its own alone, and a table of unknown columns breaks as a whole."""
+
+    def made(name, *edges, sources=()):
+        read = tuple(dict.fromkeys([*sources, *(edge[0] for edge in edges)]))
+        columns = frozenset(ColumnEdge(*edge, Kind.COPIED) for edge in edges)
+        return TableFacts(name=name, lineage=((Origin.PARSED, Lineage(target=name, sources=read, columns=columns)),))
+
+    memory = Memory([made("b", ("a", "x", "y"), ("a", "z", "")), made("c", ("b", "y", "y")), made("d", sources=["c"])])
+    assert (memory.lineage("c", "up", 1), memory.lineage("a", "down", 9)) == ({"b", "c"}, set("abcd"))
+    assert memory.columns("c", ["y"], "up", 9) == {("b", "y", "c", "y"), ("a", "x", "b", "y")}
+    assert (memory.impact("a", "x"), memory.impact("a", "w"), memory.impact("c", "w")) == (set("bcd"), set(), {"d"})
+
+
+def test_the_catalogs_figures_are_written_with_what_misses_its_goal():
+    """A figure above its goal says so, and what was held against nothing stays empty."""
+    good = {
+        "name": "table",
+        "goal_ms": 100,
+        "p50_ms": 4.0,
+        "p95_ms": 9.0,
+        "growth": 1.1,
+        "met": True,
+        "plain_ms": 900.0,
+    }
+    slow = {"name": "search page", "goal_ms": 100, "p50_ms": 40.0, "p95_ms": 190.0, "growth": None, "met": False}
+    part = {
+        "machine": {"when": "2026-01-01", "cores": 2, "memory_gib": 24.0, "python": "3.11.7"},
+        "pairs": [],
+        "rows": {"node": 136_000, "column_fact": 1_000_000, "column_edge": 5_000_000},
+        "figures": [good, slow],
+        "events_per_second": 90.0,
+        "searchable_p95_ms": 31.0,
+        "resident_mib": {"idle": 60, "after": 90, "goal": 300, "met": True},
+    }
+    written = table({"catalog": part})
+    assert "| table | 4 ms | 9 ms | 100 ms | 1.10 | 900 ms |  |" in written
+    assert "| search page | 40 ms | 190 ms | 100 ms (missed) |  |  |  |" in written
+    assert "90 OpenLineage events a second" in written
+
+
+def test_what_95_of_100_stay_below():
+    """One outlier in twenty counts, one in a hundred does not."""
+    assert p95([1.0] * 19 + [9.0]) == 9.0
+    assert p95([1.0] * 99 + [9.0]) == 1.0
 
 
 def measured(one):
