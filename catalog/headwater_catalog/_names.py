@@ -13,7 +13,7 @@ from headwater.table import ZONES, TableName
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Location", "joined", "read"]
+__all__ = ["Location", "describes", "joined", "parts_of", "read"]
 
 # Connectors and catalogs through which the engines reach the one metastore.
 _LAKE_CONNECTORS = frozenset({"iceberg", "hive", "spark_catalog", "awsdatacatalog"})
@@ -87,7 +87,7 @@ def _addressed(text: str) -> tuple[str, str] | None:
     """Return the name of a table that is written after its server, as an asset key, or as a dataset's id."""
     url, glue, parts = _URL.fullmatch(text), _GLUE.fullmatch(text), _asset(text)
     if url:
-        return {"trino": "trino", "hive": "symlink"}[url["scheme"]], _dotted(url["name"])[1]
+        return {"trino": "trino", "hive": "symlink"}[url["scheme"]], _served(url["name"])
     if glue:
         return "symlink", joined((glue["database"], glue["name"]))
     if parts:
@@ -98,6 +98,29 @@ def _addressed(text: str) -> tuple[str, str] | None:
 def joined(parts: Sequence[str]) -> str:
     """Return the normal form of a name's parts: lower case, without connector, stage, branch and metadata table."""
     return ".".join(_quoted(part) for part in _table(tuple(part.lower() for part in parts)))
+
+
+def _served(text: str) -> str:
+    """Return the normal form of what stands after a server: its parts with dots between, which nobody has quoted.
+
+    So whatever stands after a zone is the table's own name, dots and quotes included, unless it reads as quoted.
+    """
+    kind, name = _dotted(text)
+    parts = text.split(".", 2 if text.partition(".")[0].lower() in _LAKE_CONNECTORS else 1)
+    if len(parts) < 2 or parts[-2].lower() not in ZONES:  # noqa: PLR2004
+        return name
+    whole = kind != "other" and len(parts_of(name)) == 2  # noqa: PLR2004
+    return name if whole else joined((parts[-2], parts[-1]))
+
+
+def describes(parts: Sequence[str]) -> bool:
+    """Return whether a name's parts are those of a metadata table, whose columns are not the table's own."""
+    own = [part.lower() for part in parts]
+    if len(own) > 2 and own[0] in _LAKE_CONNECTORS:  # noqa: PLR2004
+        own = own[1:]
+    last = own[-1] if own else ""
+    told = last.rpartition("$")[2] if "$" in last else last if len(own) > 2 else ""  # noqa: PLR2004
+    return told in _METADATA_TABLES
 
 
 def _asset(text: str) -> tuple[str, ...]:
@@ -112,19 +135,25 @@ def _asset(text: str) -> tuple[str, ...]:
     return match.groups() if match else ()
 
 
-def _dotted(text: str) -> tuple[str, str]:
+def parts_of(text: str) -> Sequence[str]:
+    """Return the parts of a name, without their quotes; none when it is no such name."""
     parts, at = [], 0
     while at < len(text):
         match = _PART.match(text, at)
         if match is None:
-            return "other", text
+            return ()
         double, tick, plain = match.groups()
         part = double.replace('""', '"') if double else tick.replace("``", "`") if tick else plain.strip()
         if not part:
-            return "other", text
+            return ()
         parts.append(part)
         at = match.end()
-    if text.endswith("."):
+    return () if text.endswith(".") else parts
+
+
+def _dotted(text: str) -> tuple[str, str]:
+    parts = parts_of(text)
+    if not parts:
         return "other", text
     lake = len(parts) > 2 and parts[0].lower() in _LAKE_CONNECTORS  # noqa: PLR2004 - connector.database.name
     return ("connector" if lake else "name"), joined(parts)

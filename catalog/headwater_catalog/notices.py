@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.layout import target_of
 from headwater.table import ZONES, TableName
 
+from headwater_catalog._names import joined
 from headwater_catalog.model import ColumnFacts, Lineage
 from headwater_catalog.parsed import lineages
 
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Happening", "Notice", "TableState", "notices", "table_state"]
 
+ColumnsOf = Callable[[str], Sequence[str]]
 _ORDER = 1_000_000
-_PRESTO_VIEW = "/* Presto View: "
+# Trino's views, and what it keeps the rows of beside them.
+_PRESTO_VIEW = re.compile(r"/\* Presto (?:Materialized )?View: (\S+)")
 
 
 class Happening(StrEnum):
@@ -95,8 +100,8 @@ def notices(events: Iterable[Any]) -> Iterator[Notice]:
         if what is None or event.dbName not in ZONES:
             continue
         name = _name(event.dbName, event.tableName)
-        former = _former(event) or name if what == Happening.ALTERED else name
-        if not name or _is_stage(former):
+        former = _former(event, name) if what == Happening.ALTERED else name
+        if not name or not former:
             continue
         at = datetime.fromtimestamp(event.eventTime, UTC).replace(microsecond=event.eventId % _ORDER)
         if name != former:
@@ -105,10 +110,14 @@ def notices(events: Iterable[Any]) -> Iterator[Notice]:
             yield Notice(event.eventId, at, what, name)
 
 
-def table_state(table: Any) -> TableState | None:
+def table_state(table: Any, columns_of: ColumnsOf = lambda _: ()) -> TableState | None:
     """Return what the metastore's Thrift ``Table`` says; None of a stage, and of what lies outside the zones.
 
     The SQL of Trino's views and of Spark's is read for what they are made of.
+
+    Args:
+        table: Of the metastore.
+        columns_of: Gives the columns of a table that a view reads, by its normal name; none where it is not known.
     """
     name = _name(table.dbName, table.tableName)
     if not name:
@@ -118,15 +127,16 @@ def table_state(table: Any) -> TableState | None:
     if table.tableType != "VIRTUAL_VIEW":
         columns = tuple(ColumnFacts(one.name.lower(), one.type, one.comment or "") for one in told)
         return TableState(name=name, made=made, location=table.sd.location or "", columns=columns)
-    return _view(name, made, table.viewOriginalText or "", told)
+    return _view(name, made, table.viewOriginalText or "", told, columns_of)
 
 
-def _view(name: str, made: datetime, text: str, told: Iterable[Any]) -> TableState:
+def _view(name: str, made: datetime, text: str, told: Iterable[Any], columns_of: ColumnsOf) -> TableState:
     columns = tuple(ColumnFacts(one.name.lower(), one.type, one.comment or "") for one in told)
     dialect, sql, database = "spark", text, name.partition(".")[0]
-    if text.startswith(_PRESTO_VIEW):
+    presto = _PRESTO_VIEW.match(text)
+    if presto:
         try:
-            held = json.loads(base64.b64decode(text[len(_PRESTO_VIEW) :].partition(" ")[0]))
+            held = json.loads(base64.b64decode(presto[1]))
             dialect, sql, database = "trino", held["originalSql"], held.get("schema") or database
             columns = tuple(
                 ColumnFacts(one["name"].lower(), one["type"], one.get("comment") or "") for one in held["columns"]
@@ -135,25 +145,34 @@ def _view(name: str, made: datetime, text: str, told: Iterable[Any]) -> TableSta
             unread = Lineage(target=name, sources=(), problem="the view's text in the metastore cannot be read.")
             return TableState(name=name, made=made, columns=columns, view=unread, code=text)
     found = lineages(sql, dialect, {}, database)
+    if len(found) == 1 and found[0].problem:
+        known = {source: tuple(columns_of(source)) for source in found[0].sources}
+        found = lineages(sql, dialect, known, database)
     one = found[0] if len(found) == 1 else Lineage(target=name, sources=(), problem="it is not one query.")
-    return TableState(name=name, made=made, columns=columns, view=replace(one, target=name), code=sql)
+    return TableState(name=name, made=made, columns=columns, view=_under(columns, replace(one, target=name)), code=sql)
 
 
-def _former(event: Any) -> str:
+def _under(columns: Sequence[ColumnFacts], view: Lineage) -> Lineage:
+    """Return a view's lineage under the names that it gives to its query's columns, by their place."""
+    if len(view.outputs) != len(columns):
+        return view
+    names = {given: column.name for given, column in zip(view.outputs, columns, strict=True)}
+    edges = frozenset(
+        replace(edge, target_column=names.get(edge.target_column, edge.target_column)) for edge in view.columns
+    )
+    return replace(view, columns=edges, outputs=tuple(names.values()))
+
+
+def _former(event: Any, name: str) -> str:
     """Return what an altered table was called before; its Thrift form in the message has name and database as fields.
 
-    The event itself bears the name since.
+    The event itself bears the name since. Nothing of a stage.
     """
     try:
         before = json.loads(json.loads(event.message)["tableObjBeforeJson"])
-        return f"{before['2']['str']}.{before['1']['str']}"
+        return _name(before["2"]["str"], before["1"]["str"])
     except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _is_stage(name: str) -> bool:
-    zone, _, table = name.partition(".")
-    return not _name(zone, table)
+        return name
 
 
 def _name(database: str, name: str) -> str:
@@ -161,5 +180,5 @@ def _name(database: str, name: str) -> str:
     for zone in ZONES:
         if zone == database:
             table = TableName(zone, name)
-            return str(table) if target_of(table) == table else ""
+            return joined((zone, name)) if target_of(table) == table else ""
     return ""

@@ -13,11 +13,12 @@ from headwater.box.components.metastore import metastore_client
 from headwater.errors import ComponentError
 from headwater.table import ZONES
 
+from headwater_catalog._names import parts_of
 from headwater_catalog.notices import Happening, TableState, notices, table_state
 from headwater_catalog.service.background import Background
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from headwater.profile import Profile
 
@@ -74,26 +75,33 @@ class Follower(Background):
             self._resync(client, current)  # those between are gone
             return True
         told = [*notices(events)]
-        names = dict.fromkeys(one.name for one in told if one.what != Happening.DROPPED)
-        states = {state.name: state for name in names for state in _found(client, [name])}
+        names = dict.fromkeys((*parts_of(one.name),) for one in told if one.what != Happening.DROPPED)
+        states = {state.name: state for state in _found(client, names)}
         self._store.follow(told, states, events[-1].eventId)
         return True
 
     def _resync(self, client: Any, current: int) -> None:
-        names = [f"{zone}.{name}" for zone in ZONES for name in client.get_all_tables(zone)]
+        names = [(zone, name) for zone in ZONES for name in client.get_all_tables(zone)]
         states = [*_found(client, names)]
         self._store.resync(states, current)
         _LOG.info("%s tables of the metastore are known, as of notice %s", len(states), current)
 
 
-def _found(client: Any, names: Iterable[str]) -> Iterator[TableState]:
-    """Yield every table of these that is there."""
+def _found(client: Any, names: Iterable[Sequence[str]]) -> Iterator[TableState]:
+    """Yield every table of these that is there, each given by zone and name."""
     from thrift_files.libraries.thrift_hive_metastore_client.ttypes import NoSuchObjectException  # noqa: PLC0415
 
-    for name in names:
-        zone, _, table = name.partition(".")
+    def columns_of(name: str) -> Sequence[str]:
+        parts = parts_of(name)
         try:
-            state = table_state(client.get_table(zone, table))
+            read = table_state(client.get_table(*parts)) if len(parts) == 2 else None  # noqa: PLR2004
+        except NoSuchObjectException:
+            return ()
+        return tuple(one.name for one in read.columns) if read else ()
+
+    for zone, table in names:
+        try:
+            state = table_state(client.get_table(zone, table), columns_of)
         except NoSuchObjectException:
             continue
         if state is not None:

@@ -88,6 +88,26 @@ def test_names_with_anything_in_them_keep_apart(parts):
     assert reference('db."a"."b"', BUCKET).name != first
 
 
+raw_names = any_part.filter(lambda text: not any(mark in text for mark in "\x00/$") and ":" not in text)
+
+
+@given(raw_names)
+def test_a_name_is_the_same_quoted_in_sql_and_bare_in_an_event(name):
+    """Engines write a table's parts into events without quotes, dots and quotes of the name included."""
+    sql = reference(f"curated.{quote(name, chr(34))}", BUCKET).name
+    for event in (
+        f"trino://h:1/iceberg.curated.{name}",
+        f"trino://h:1/hive.curated.{name}",
+        f"hive://h:1/curated.{name}",
+    ):
+        assert reference(event, BUCKET).name == sql or quoted_already(name)
+
+
+def quoted_already(name: str) -> bool:
+    """Return whether a name looks quoted itself; then it is read as such."""
+    return name[0] in '"`' and name[-1] == name[0]
+
+
 @given(st.text(min_size=1, max_size=40).filter(str.strip))
 def test_any_text_is_read(text):
     """Whatever stands in an event has a normal form that stays as it is."""
@@ -112,6 +132,12 @@ def test_any_text_is_read(text):
         ("superset:12", "superset:12"),
         ("postgres://h:5432/db.public.t", "postgres://h:5432/db.public.t"),
         ('curated."a/b"', 'curated."a/b"'),
+        ('trino://h:1/iceberg.curated.an "odd" table\'s.name', 'curated."an ""odd"" table\'s.name"'),
+        ('hive://h:1/curated.an "odd" 😀', 'curated."an ""odd"" 😀"'),
+        ('trino://h:1/iceberg.curated."x""y"', 'curated."x""y"'),
+        ("trino://h:1/iceberg.curated.a.branch_b", "curated.a"),
+        ("trino://h:1/iceberg.curated.a.b", 'curated."a.b"'),
+        ("hive://h:1/scratch.a.b", "scratch.a.b"),
     ],
 )
 def test_normal_forms(text, name):

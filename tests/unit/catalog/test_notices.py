@@ -62,6 +62,47 @@ def test_what_happens_to_tables_is_told_in_order():
     assert {one.at.replace(microsecond=0).timestamp() for one in found} == {NOON}
 
 
+def test_names_with_anything_in_them_are_quoted():
+    """As SQL and events give them, so that it is one table."""
+    odd = 'an "odd" one.two'
+    made, renamed = notices([told(1, "CREATE_TABLE", odd), told(2, "ALTER_TABLE", "plain", before=odd)])
+
+    assert made.name == 'curated."an ""odd"" one.two"'
+    assert (renamed.name, renamed.former) == ("curated.plain", made.name)
+    assert table_state(table(odd)).name == made.name
+
+
+def test_a_view_of_every_column_asks_what_they_are():
+    """A star, or a column of a join that does not say whose it is, is read with the columns of the tables behind it."""
+    known = {"curated.a": ("id", "x"), "curated.b": ("id", "y")}
+    star = table_state(table("v", view=presto("SELECT * FROM a")), lambda name: known.get(name, ()))
+    joined = table_state(table("v", view="SELECT a.id, x, y FROM a JOIN b ON a.id = b.id"), lambda name: known[name])
+
+    assert star.view.columns == {ColumnEdge("curated.a", name, name, Kind.COPIED) for name in ("id", "x")}
+    assert ColumnEdge("curated.b", "y", "y", Kind.COPIED) in joined.view.columns
+    assert not star.view.problem + joined.view.problem
+
+
+def test_a_view_may_call_its_columns_otherwise():
+    """Spark keeps the names apart from the query: they go by place, and rows stay rows."""
+    view = table_state(table("v", view="SELECT x, y FROM a WHERE z > 0")).view
+
+    assert view.columns == {
+        ColumnEdge("curated.a", "x", "id", Kind.COPIED),
+        ColumnEdge("curated.a", "y", "year", Kind.COPIED),
+        ColumnEdge("curated.a", "z", "", Kind.FILTER),
+    }
+
+
+def test_a_materialized_view_is_a_view():
+    """Trino writes it under another word."""
+    text = presto("SELECT count(id) AS n FROM a").replace("Presto View", "Presto Materialized View")
+    state = table_state(table("v", view=text))
+
+    assert state.view.columns == {ColumnEdge("curated.a", "id", "n", Kind.AGGREGATED)}
+    assert [one.name for one in state.columns] == ["n"]
+
+
 def test_a_stage_that_becomes_a_table_is_no_rename():
     """How a table comes to be is not its history."""
     assert [*notices([told(1, "ALTER_TABLE", "a", before="a__stage_x1")])] == []
