@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
 
+from headwater_catalog._writes import Either
 from headwater_catalog.model import Kind, strongest
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = ["Flow", "Item", "flow_of"]
 # Table, column, and what happened to it.
 Item = tuple[str, str, Kind]
 _STAR = "*"
+_AGAIN = "\0"
 _VALUE_KINDS = frozenset({Kind.COPIED, Kind.TRANSFORMED, Kind.AGGREGATED})
 
 
@@ -98,8 +100,10 @@ class _Walk:
             if projection.is_star:
                 self._star(scope, projection, made)
                 continue
-            items = self._items(projection, scope, Kind.COPIED, made)
-            made.outputs[name] = made.outputs.get(name, set()) | items
+            # Two outputs of one name are two by their place; nobody can ask for the second by its name.
+            while name in made.outputs:
+                name += _AGAIN
+            made.outputs[name] = self._items(projection, scope, Kind.COPIED, made)
         for source in self._from(scope).values():
             if isinstance(source, Scope):
                 below = self.scope(source)
@@ -205,7 +209,7 @@ def _arguments(expression: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _deeper(node: exp.Expr, kind: Kind) -> Kind:
-    if isinstance(node, exp.Alias | exp.Paren | exp.Where | exp.Group):
+    if isinstance(node, exp.Alias | exp.Paren | exp.Where | exp.Group | Either):
         return kind
     return strongest(kind, Kind.AGGREGATED if isinstance(node, exp.AggFunc) else Kind.TRANSFORMED)
 

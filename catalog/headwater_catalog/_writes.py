@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-__all__ = ["Write", "write_of"]
+__all__ = ["Either", "Write", "write_of"]
 
 ColumnsOf = Callable[[exp.Table], Sequence[str]]
 
@@ -21,6 +21,7 @@ class Write:
         query: Gives the rows.
         columns: The target's columns that the query's outputs go to, in order; empty when their names say so.
         temporary: The target is a view of the session only.
+        view: The target is a view: no row is written, and another text of it may replace this one.
         changes: Rows of the target are changed in place, so reading it to find them is no lineage.
     """
 
@@ -28,7 +29,12 @@ class Write:
     query: exp.Query
     columns: Sequence[str] = ()
     temporary: bool = False
+    view: bool = False
     changes: bool = False
+
+
+class Either(exp.Tuple):
+    """One of several values, by the row; each is taken as it is."""
 
 
 def write_of(statement: exp.Expr, columns_of: ColumnsOf) -> Write | None:
@@ -53,7 +59,8 @@ def _create(statement: exp.Create, columns_of: ColumnsOf) -> Write | None:  # no
         return None  # CREATE TABLE with columns, or LIKE another: no row moves
     temporary = any(isinstance(one, exp.TemporaryProperty) for one in _properties(statement))
     target, columns = _target(statement.this)
-    return Write(target=target, query=_with_ctes(query, statement), columns=columns, temporary=temporary)
+    view = str(statement.args.get("kind", "")).upper() == "VIEW"
+    return Write(target=target, query=_with_ctes(query, statement), columns=columns, temporary=temporary, view=view)
 
 
 def _insert(statement: exp.Insert, columns_of: ColumnsOf) -> Write | None:
@@ -126,7 +133,7 @@ def _given(assigned: dict[str, list[exp.Expr]]) -> exp.Select:
 
 
 def _either(values: Sequence[exp.Expr]) -> exp.Expr:
-    return exp.Coalesce(this=values[0].copy(), expressions=[value.copy() for value in values[1:]])
+    return Either(expressions=[value.copy() for value in values])
 
 
 def _assignments(

@@ -24,6 +24,7 @@ __all__ = [
     "Partaking",
     "RunFacts",
     "TableFacts",
+    "View",
     "first_mentions",
     "strongest",
 ]
@@ -88,6 +89,7 @@ class Lineage:
         columns: Influence of column on column.
         outputs: The written columns, in order; empty where a star hides them.
         problem: Why column lineage is missing or incomplete; empty when it is whole.
+        view: The target is a view, so no row was written.
     """
 
     target: str
@@ -95,6 +97,7 @@ class Lineage:
     columns: frozenset[ColumnEdge] = frozenset()
     outputs: tuple[str, ...] = ()
     problem: str = ""
+    view: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ class TableFacts:
 
     Args:
         name: ``zone.name``; ``files:``, ``chart:`` or ``dashboard:`` and a name for the other kinds.
-        kind: ``table``, ``files`` for what a raw table is loaded from, ``chart`` or ``dashboard``.
+        kind: ``table``, ``files`` for what a raw table is loaded from, ``dataset`` for a query that is saved in
+            Superset, ``chart`` or ``dashboard``.
         title: What people call it, where that is not its name.
         url: Its page elsewhere, if it has one.
         doc: What one row is.
@@ -153,6 +157,19 @@ class TableFacts:
     revision: str = ""
     revised_at: datetime | None = None
     uncommitted: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """A table or view that a statement names and no event does.
+
+    Args:
+        columns: In order.
+        tables: What a view is made of in the end, by their normal names; a table is made of itself.
+    """
+
+    columns: Sequence[str]
+    tables: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from headwater_catalog._facets import facet as _facet
 from headwater_catalog._facets import listed as _listed
 from headwater_catalog._facets import number as _number
 from headwater_catalog._facets import text as _text
+from headwater_catalog._names import describes, parts_of
 from headwater_catalog.knowledge import knowledge_of
 from headwater_catalog.model import WHOLE_TABLE, ColumnEdge, ColumnFacts, Kind, Partaking, RunFacts, first_mentions
 
@@ -42,6 +43,8 @@ _DIRECT = {"IDENTITY": Kind.COPIED, "TRANSFORMATION": Kind.TRANSFORMED, "AGGREGA
 _INDIRECT = {"JOIN": Kind.JOIN, "FILTER": Kind.FILTER, "GROUP_BY": Kind.AGGREGATED}
 # These decide about one column's values, not about rows; what rows are sorted by changes none of them.
 _INDIRECT_VALUE = frozenset({"CONDITIONAL", "WINDOW"})
+# What Iceberg adds to a table's columns for those who change rows in place.
+_HIDDEN = frozenset({"_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number"})
 _PARTITION_TAGS = ("partition", "dagster/partition")
 
 
@@ -66,7 +69,7 @@ def run_facts(events: Sequence[RunEvent]) -> RunFacts:
         error=_told(ordered, "run", "errorMessage", "message"),
         inputs=inputs,
         outputs=_merged(written),
-        edges=_all_edges(written) if effective else {},
+        edges=_all_edges(written, _described(inputs)) if effective else {},
         changes=tuple(_changes_of(ordered)) if effective else (),
         effective=effective,
     )
@@ -109,7 +112,7 @@ def partaking(dataset: Dataset) -> Partaking:
         columns=tuple(
             ColumnFacts(_text(one["name"]).lower(), _text(one.get("type")), _text(one.get("description")))
             for one in _listed(_facet(dataset.facets, "schema").get("fields"))
-            if one.get("name")
+            if one.get("name") and one["name"] not in _HIDDEN and not any(map(_describes, named))
         ),
         knowledge=knowledge_of(dataset),
     )
@@ -129,7 +132,7 @@ def column_edges(dataset: Dataset) -> Iterator[ColumnEdge]:
 def _edges(stated: Mapping[str, Any], column: str, former: object) -> Iterator[ColumnEdge]:
     source = dataset_text(_text(stated.get("namespace")), _text(stated.get("name")))
     field = _text(stated.get("field")).lower()
-    if not field:
+    if not field or field in _HIDDEN or _describes(source):
         return
     done = _listed(stated.get("transformations"))
     if not done and column != WHOLE_TABLE:
@@ -144,11 +147,21 @@ def _edges(stated: Mapping[str, Any], column: str, former: object) -> Iterator[C
             yield ColumnEdge(source, field, WHOLE_TABLE, _INDIRECT[subtype])
 
 
-def _all_edges(written: Sequence[Dataset]) -> dict[str, frozenset[ColumnEdge]]:
+def _all_edges(written: Sequence[Dataset], described: frozenset[str]) -> dict[str, frozenset[ColumnEdge]]:
     made: dict[str, set[ColumnEdge]] = {}
     for dataset in written:
-        made.setdefault(dataset_text(dataset.namespace, dataset.name), set()).update(column_edges(dataset))
+        stated = (one for one in column_edges(dataset) if one.source not in described)
+        made.setdefault(dataset_text(dataset.namespace, dataset.name), set()).update(stated)
     return {name: frozenset(edges) for name, edges in made.items()}
+
+
+def _described(inputs: Mapping[str, Partaking]) -> frozenset[str]:
+    """Return what was read of a table's metadata tables: its columns are none of the table's."""
+    return frozenset(name for name, part in inputs.items() if any(map(_describes, part.aliases)))
+
+
+def _describes(alias: str) -> bool:
+    return describes(parts_of(alias.rpartition("/")[2]))
 
 
 def _merged(datasets: Sequence[Dataset]) -> dict[str, Partaking]:

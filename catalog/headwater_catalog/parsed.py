@@ -17,7 +17,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from headwater_catalog._flow import Flow, flow_of
-from headwater_catalog._names import joined
+from headwater_catalog._names import describes, joined
 from headwater_catalog._writes import Write, write_of
 from headwater_catalog.model import WHOLE_TABLE, ColumnEdge, Kind, Lineage, first_mentions
 
@@ -77,7 +77,8 @@ class _Reader:
             yield Lineage(target="", sources=(), problem=_said(error))
 
     def _lineage(self, write: Write) -> Lineage:
-        query = self._seen_through(write.query)
+        query = _without_using(self._seen_through(write.query))
+        described = {self._name(node) for node in _real_tables(query) if describes([part.name for part in node.parts])}
         tables = self._rename_tables(query)
         named = qualify(
             query,
@@ -90,13 +91,14 @@ class _Reader:
         )
         flow = flow_of(named)
         target = self._name(write.target) if write.target.name else ""
-        edges = frozenset(_edges(flow, write, target))
+        edges = frozenset(edge for edge in _edges(flow, write, target) if edge.source not in described)
         return Lineage(
             target=target,
             sources=tuple(name for name in tables if not _only_target(name, target, write, edges)),
             columns=edges,
             outputs=tuple(write.columns if write.changes else _output_names(flow, write)),
             problem=" ".join(first_mentions(flow.problems)),
+            view=write.view,
         )
 
     def _name(self, table: exp.Table) -> str:
@@ -132,11 +134,24 @@ class _Reader:
         return tuple(first_mentions(names))
 
 
+def _without_using(query: exp.Query) -> exp.Query:
+    """Say whose the columns of a JOIN USING are: the left side has every value, but in RIGHT and FULL joins."""
+    for select in query.find_all(exp.Select):
+        joins, begin = select.args.get("joins") or [], select.args.get("from_")
+        if len(joins) != 1 or joins[0].side in ("RIGHT", "FULL") or begin is None:
+            continue
+        shared = {one.name for one in joins[0].args.get("using") or ()}
+        for column in [*select.find_all(exp.Column)]:
+            if column.name in shared and not column.table and column.parent_select is select:
+                column.set("table", exp.to_identifier(begin.this.alias_or_name, quoted=True))
+    return query
+
+
 def _real_tables(query: exp.Query) -> list[exp.Table]:
     sources = [source for scope in traverse_scope(query) for source in scope.selected_sources.values()]
     ctes = {id(node) for node, source in sources if isinstance(source, Scope)}
     found = [node for node in query.find_all(exp.Table) if id(node) not in ctes]
-    return [node for node in found if isinstance(node.this, exp.Identifier)]
+    return [node for node in found if isinstance(node.this, exp.Identifier | exp.Dot)]
 
 
 def _edges(flow: Flow, write: Write, target: str) -> Iterable[ColumnEdge]:
@@ -153,7 +168,7 @@ def _edges(flow: Flow, write: Write, target: str) -> Iterable[ColumnEdge]:
 
 def _output_names(flow: Flow, write: Write) -> Sequence[str]:
     """Return the target's columns by position, where a star does not hide the positions."""
-    given = list(flow.outputs)
+    given = [name.rstrip("\0") for name in flow.outputs]
     if "*" in given:
         return [] if write.columns else given
     return [*write.columns, *given[len(write.columns) :]]

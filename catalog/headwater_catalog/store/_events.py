@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.layout import is_copy
 
+from headwater_catalog._names import parts_of
+from headwater_catalog._statement import told_by_sql, wants_sql
 from headwater_catalog.model import Kind, Origin
 from headwater_catalog.openlineage import (
     DatasetEvent,
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from headwater_catalog.model import ColumnEdge, Partaking, RunFacts
+    from headwater_catalog.model import ColumnEdge, Partaking, RunFacts, View
 
-__all__ = ["record", "refuse"]
+__all__ = ["record", "refuse", "revisit"]
 
 _KEPT_OF_REFUSED = 1_000_000
 
@@ -54,18 +56,35 @@ def record(connection: Connection[Any], bucket: str, body: bytes, sender: str) -
     ).fetchone()
     if new is None:
         return False
-    writer = _Writer(connection, bucket)
     if isinstance(event, RunEvent):
-        bodies = connection.execute("SELECT body FROM event WHERE run_id = %s", (run,)).fetchall()
-        events = [one for row in bodies if isinstance(one := read_event(row[0])[0], RunEvent)]
-        facts = run_facts(events)
-        if not _is_upkeep(facts):
-            writer.run(facts)
+        _tell(connection, bucket, run)
     elif isinstance(event, JobEvent):
-        writer.job(event)
+        _Writer(connection, bucket).job(event)
     elif isinstance(event, DatasetEvent):
-        writer.dataset(event)
+        _Writer(connection, bucket).dataset(event)
     return True
+
+
+def revisit(connection: Connection[Any], bucket: str, view: str) -> None:
+    """Read the latest runs again whose statement may name a view that was not known when they were told."""
+    bare = parts_of(view)[-1]
+    rows = connection.execute(
+        "SELECT id FROM run WHERE began_at > now() - interval '10 minutes' AND strpos(lower(sql), %s) > 0", (bare,)
+    ).fetchall()
+    for (run,) in rows:
+        _tell(connection, bucket, run)
+
+
+def _tell(connection: Connection[Any], bucket: str, run: str) -> None:
+    """Bring in what all events of a run say together."""
+    facts = run_facts(_events_of(connection, run))
+    if not _is_upkeep(facts):
+        _Writer(connection, bucket).run(facts)
+
+
+def _events_of(connection: Connection[Any], run: str) -> list[RunEvent]:
+    bodies = connection.execute("SELECT body FROM event WHERE run_id = %s", (run,)).fetchall()
+    return [one for row in bodies if isinstance(one := read_event(row[0])[0], RunEvent)]
 
 
 def refuse(connection: Connection[Any], body: bytes, sender: str, reason: str) -> None:
@@ -78,7 +97,7 @@ def refuse(connection: Connection[Any], body: bytes, sender: str, reason: str) -
 
 class _Writer:
     def __init__(self, connection: Connection[Any], bucket: str) -> None:
-        self._connection, self._nodes = connection, Nodes(connection, bucket)
+        self._connection, self._bucket, self._nodes = connection, bucket, Nodes(connection, bucket)
 
     def run(self, facts: RunFacts) -> None:
         self._connection.execute(_RUN, _run_row(facts))
@@ -88,32 +107,63 @@ class _Writer:
         outputs = self._partakers(facts.outputs, facts, "out")
         if not facts.effective:
             return
+        if wants_sql(facts):
+            facts, inputs, outputs = self._told_by_sql(facts, inputs, outputs)
         # More events can only widen this span, so their order does not matter.
         span = (facts.began, facts.last)
         for name, target in sorted(outputs.items(), key=lambda one: one[1]):
             self._edges(target, inputs, facts.edges.get(name, ()), origin=Origin.OBSERVED, span=span)
 
+    def _told_by_sql(
+        self, facts: RunFacts, inputs: dict[str, int], outputs: dict[str, int]
+    ) -> tuple[RunFacts, dict[str, int], dict[str, int]]:
+        """Return a run with what its statement says of it, and the nodes that it then reads and writes."""
+
+        def view_of(name: str) -> View | None:
+            return self._nodes.view(name, facts.last)
+
+        said = told_by_sql(facts, self._bucket, self._nodes.columns_of({**inputs, **outputs}), view_of)
+        read = {
+            name: inputs.get(name) or self._nodes.see(part.aliases, facts.last) for name, part in said.inputs.items()
+        }
+        outputs = outputs or self._partakers(said.outputs, facts, "out")
+        behind = {*inputs.values()} - {*read.values()} - {*outputs.values()}
+        if behind:
+            # Told before the view was known, they looked as if they were read themselves.
+            span = {"began": facts.began, "last": facts.last}
+            for target in outputs.values():
+                self._connection.execute(_UNSAY, {"target": target, "sources": list(behind), **span})
+        return said, read, outputs
+
     def job(self, event: JobEvent) -> None:
         at = event.event_time
-        inputs = {dataset_text(one.namespace, one.name): self._seen(partaking(one), at) for one in event.inputs}
+        inputs = {
+            dataset_text(one.namespace, one.name): self._seen(partaking(one), at, whole=False) for one in event.inputs
+        }
         for one in event.outputs:
-            target = self._seen(partaking(one), at)
+            target = self._seen(partaking(one), at, whole=False)
             self._edges(target, inputs, column_edges(one), origin=Origin.DECLARED, span=(at, at))
 
     def dataset(self, event: DatasetEvent) -> None:
-        self._seen(partaking(event.dataset), event.event_time)
+        self._seen(partaking(event.dataset), event.event_time, whole=True)
 
-    def _seen(self, part: Partaking, at: datetime) -> int:
+    def _seen(self, part: Partaking, at: datetime, *, whole: bool) -> int:
+        """Return a dataset's node; ``whole`` when the event is about it, not about a run that touched some columns."""
         node = self._nodes.see(part.aliases, at)
-        if part.columns:
-            self._nodes.columns(node, part.columns, Origin.OBSERVED, at)
+        if part.columns and (whole or not self._is_followed(node)):
+            self._nodes.columns(node, part.columns, Origin.OBSERVED, at, whole=whole)
         return node
+
+    def _is_followed(self, node: int) -> bool:
+        """Return whether the metastore tells of a table; then it knows best."""
+        found = self._connection.execute("SELECT followed FROM node WHERE id = %s", (node,)).fetchone()
+        return bool(found and found[0])
 
     def _partakers(self, parts: Mapping[str, Partaking], facts: RunFacts, way: str) -> dict[str, int]:
         found: dict[str, int] = {}
         at = facts.ended or facts.last
         for name, part in sorted(parts.items()):
-            node = found[name] = self._seen(part, facts.last)
+            node = found[name] = self._seen(part, facts.last, whole=False)
             self._connection.execute(
                 """INSERT INTO partaking VALUES (%s, %s, %s, %s, %s, %s, %s)
                    ON CONFLICT (run_id, node_id, direction) DO UPDATE SET at = excluded.at, rows = excluded.rows,
@@ -150,8 +200,7 @@ class _Writer:
         node = self._nodes.find(part.aliases[0], at) if what == "dropped" else self._nodes.see(part.aliases, at)
         if node is None:
             return  # dropped without ever having been seen
-        followed = self._connection.execute("SELECT followed FROM node WHERE id = %s", (node,)).fetchone()
-        if followed and followed[0]:
+        if self._is_followed(node):
             return  # the metastore has told, or will
         self._nodes.change(node, at, what)
         self._connection.execute(_LIFE, {"id": node})
@@ -162,6 +211,12 @@ def _is_upkeep(facts: RunFacts) -> bool:
     texts = (alias for part in facts.outputs.values() for alias in part.aliases)
     return is_copy(facts.sql) or any(map(is_copy, texts))
 
+
+# What this run alone has told.
+_UNSAY = """
+UPDATE edge SET until = since WHERE target_id = %(target)s AND source_id = ANY(%(sources)s) AND origin = 'observed'
+  AND until IS NULL AND since >= %(began)s AND seen <= %(last)s
+"""
 
 _RUN = """
 INSERT INTO run VALUES (%(run)s, %(namespace)s, %(name)s, %(state)s, %(began)s, %(ended)s, %(engine)s, %(parent)s,

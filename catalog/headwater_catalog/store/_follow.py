@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headwater_catalog.model import Origin
 from headwater_catalog.notices import Happening
 from headwater_catalog.store._edges import replace_edges, stated_edges
+from headwater_catalog.store._events import revisit
 from headwater_catalog.store._nodes import Nodes
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _remember(connection: Connection[Any], last: int) -> None:
 
 class _Writer:
     def __init__(self, connection: Connection[Any], bucket: str) -> None:
-        self._connection, self._nodes = connection, Nodes(connection, bucket)
+        self._connection, self._bucket, self._nodes = connection, bucket, Nodes(connection, bucket)
 
     def happened(self, notice: Notice) -> None:
         if notice.what == Happening.RENAMED:
@@ -122,3 +123,4 @@ class _Writer:
         self._connection.execute(
             "UPDATE node SET code = %s, problem = %s WHERE id = %s", (state.code, state.view.problem, identity)
         )
+        revisit(self._connection, self._bucket, state.name)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.identity import Known, Node, Rename, called, reference, resolve
+from headwater_catalog.model import View
 from headwater_catalog.store._knowledge import MERGE, sum_up
 
 if TYPE_CHECKING:
@@ -184,10 +185,29 @@ class Nodes(Known):
             {"id": identity, "at": at, "what": what, "apart": _APART},
         )
 
-    def columns(self, identity: int, columns: Sequence[ColumnFacts], origin: str, at: datetime) -> None:
+    def columns_of(self, nodes: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+        """Return the columns of nodes as they are now, in order, by whatever they are called by here."""
+        rows = self._connection.execute(
+            "SELECT node_id, name FROM column_fact WHERE node_id = ANY(%s) AND until IS NULL ORDER BY position",
+            (list(nodes.values()),),
+        ).fetchall()
+        return {key: tuple(name for node, name in rows if node == identity) for key, identity in nodes.items()}
+
+    def view(self, name: str, at: datetime) -> View | None:
+        """Return the table or view that a name meant, with the tables that it is in the end; None without any."""
+        identity = self.find(name, at)
+        if identity is None:
+            return None
+        rows = self._connection.execute(_BENEATH, {"id": identity}).fetchall()
+        return View(self.columns_of({name: identity})[name], [row[0] for row in rows] or [name])
+
+    def columns(
+        self, identity: int, columns: Sequence[ColumnFacts], origin: str, at: datetime, *, whole: bool = True
+    ) -> None:
         """Bring a table's columns to what somebody says they are; the former ones are closed, not lost.
 
-        What is declared counts before what is observed, and an older observation changes nothing.
+        What is declared counts before what is observed, and an older observation changes nothing. Whoever names some
+        columns only, because it read or wrote no others, is not ``whole`` and adds what was not known.
         """
         now = {
             row[0]: row[1:]
@@ -201,6 +221,9 @@ class Nodes(Known):
         if not ours and any(row[0] == "declared" or row[5] > at for row in now.values()):
             return
         wanted = {one.name: (origin, place, one.type, one.doc, list(one.tags)) for place, one in enumerate(columns)}
+        if not whole:
+            wanted = {name: (row[0], row[1] + len(now), *row[2:]) for name, row in wanted.items() if name not in now}
+            wanted = {name: row[:5] for name, row in now.items()} | wanted
         gone = [name for name, row in now.items() if wanted.get(name) != row[:5]]
         cursor = self._connection.cursor()
         cursor.execute(
@@ -213,6 +236,16 @@ class Nodes(Known):
             cursor.execute("DELETE FROM word WHERE node_id = %s AND what = 'column'", (identity,))
             self.describe(identity, "column", wanted)
 
+
+_BENEATH = """
+WITH RECURSIVE beneath AS (
+  SELECT e.source_id AS id FROM edge AS e JOIN node AS v ON v.id = e.target_id
+  WHERE v.id = %(id)s AND v.kind = 'view' AND e.origin = 'parsed' AND e.until IS NULL
+  UNION SELECT e.source_id FROM beneath AS b JOIN node AS v ON v.id = b.id AND v.kind = 'view'
+  JOIN edge AS e ON e.target_id = v.id AND e.origin = 'parsed' AND e.until IS NULL
+)
+SELECT n.name FROM beneath JOIN node AS n USING (id) WHERE n.kind <> 'view'
+"""
 
 # Facts that the other node has already stay where they are; their node is then empty, and goes.
 _MERGE = (

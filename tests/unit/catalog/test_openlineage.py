@@ -107,6 +107,15 @@ def test_trinos_fields_without_transformations():
     assert edges == {ColumnEdge("trino://127.0.0.1:7702/hive.raw.a", "x", "v", Kind.TRANSFORMED)}
 
 
+def test_columns_of_a_metadata_table_are_none_of_its_table():
+    """Trino reads ``t$snapshots``; the table was read, and has no column of that name."""
+    output = trino_table("curated.t")
+    given_by = {"namespace": "trino://127.0.0.1:7702", "name": "iceberg.raw.a$snapshots", "field": "snapshot_id"}
+    output["facets"]["columnLineage"] = facet(fields={"V": {"inputFields": [given_by]}})
+
+    assert [*run_facts([read(event("COMPLETE", RUN, outputs=[output]))]).edges.values()] == [frozenset()]
+
+
 @pytest.mark.parametrize(
     ("kind", "processing", "written"),
     [

@@ -159,6 +159,51 @@ def test_arrays_taken_apart():
     assert edges("SELECT e FROM curated.a LATERAL VIEW explode(x) u AS e", "spark") == {"a.x transformed e"}
 
 
+def test_two_outputs_of_one_name_are_two():
+    """An INSERT goes by position, whatever they are called; so does a UNION."""
+    sql = "SELECT p.x, q.x FROM curated.a AS p JOIN curated.a AS q ON p.id = q.y"
+
+    assert {"a.x copied v", "a.x copied w"} <= edges(f"INSERT INTO curated.t (v, w) {sql}")
+    assert {"a.x copied id", "a.y copied id", "a.id copied id"} <= edges(
+        "INSERT INTO curated.t (v, id) SELECT id, x FROM curated.a UNION ALL "
+        "SELECT p.id, p.id FROM curated.a p UNION ALL SELECT y, y FROM curated.a"
+    )
+
+
+@BOTH
+def test_using_takes_the_left_side(dialect):
+    """Of an inner or left join its values are the column's; a full one chooses."""
+    inner = edges("SELECT id, x, z FROM curated.a JOIN curated.b USING (id)", dialect)
+    full = edges("SELECT id, x, z FROM curated.a FULL JOIN curated.b USING (id)", dialect)
+
+    assert inner == {"a.id copied id", "a.x copied x", "b.z copied z", "a.id join", "b.id join"}
+    assert {"a.id transformed id", "b.id transformed id"} <= full
+
+
+def test_a_merge_that_sets_a_column_in_two_ways_has_both():
+    """Each value is taken as it is, by the row."""
+    sql = """MERGE INTO curated.t AS t USING curated.a AS s ON t.id = s.id
+             WHEN MATCHED THEN UPDATE SET v = t.v + s.x WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, s.x)"""
+
+    assert edges(sql) == {
+        "a.id copied id", "t.v transformed v", "a.x transformed v", "a.x copied v", "a.id join",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ('SELECT snapshot_id AS s FROM iceberg.curated."a$snapshots"', "trino"),
+        ("SELECT snapshot_id AS s FROM spark_catalog.curated.a.snapshots", "spark"),
+        ("SELECT snapshot_id AS s FROM curated.a.snapshots", "spark"),
+    ],
+)
+def test_a_metadata_table_is_read_of_its_table_and_has_columns_of_its_own(sql, dialect):
+    """The table is a source; no column of it is."""
+    assert tables(sql, dialect) == ("", {"curated.a"})
+    assert edges(sql, dialect) == set()
+
+
 def test_a_recursive_query_ends():
     """A CTE that reads itself has the columns of its start."""
     sql = """WITH RECURSIVE r (n, k) AS (SELECT id, x FROM curated.a UNION ALL SELECT n + 1, k FROM r WHERE n < 5)
