@@ -2,11 +2,14 @@ package headwater;
 
 import io.openlineage.spark.agent.OpenLineageSparkListener;
 import java.util.Map;
+import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.api.plugin.SparkPlugin;
+import org.apache.spark.scheduler.SparkListenerEvent;
+import org.apache.spark.sql.execution.ui.SparkListenerSQLExecutionEnd;
 
 /**
  * Gives OpenLineage's listener an event queue of its own: {@code spark.plugins=headwater.LineageQueue}.
@@ -20,7 +23,7 @@ public final class LineageQueue implements SparkPlugin {
         return new DriverPlugin() {
             @Override
             public Map<String, String> init(SparkContext context, PluginContext ignored) {
-                context.listenerBus().addToQueue(new OpenLineageSparkListener(context.getConf()), "openlineage");
+                context.listenerBus().addToQueue(new Listener(context.getConf()), "openlineage");
                 return Map.of();
             }
         };
@@ -29,5 +32,19 @@ public final class LineageQueue implements SparkPlugin {
     @Override
     public ExecutorPlugin executorPlugin() {
         return null;
+    }
+
+    /** Does not hear of the end of a statement that failed: OpenLineage would tell of it as of one that has written. */
+    private static final class Listener extends OpenLineageSparkListener {
+        Listener(SparkConf conf) {
+            super(conf);
+        }
+
+        @Override
+        public void onOtherEvent(SparkListenerEvent event) {
+            if (!(event instanceof SparkListenerSQLExecutionEnd end) || end.errorMessage().getOrElse(() -> "").isEmpty()) {
+                super.onOtherEvent(event);
+            }
+        }
     }
 }
