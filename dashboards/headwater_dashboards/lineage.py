@@ -6,15 +6,17 @@ calculated column ``transformed``, and a filter decides about the chart's rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO
 from headwater_catalog.model import WHOLE_TABLE, ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
-from headwater_catalog.parsed import query_lineage
+from headwater_catalog.parsed import lineages, query_lineage
 
 from headwater_dashboards._layout import charts_in
 from headwater_dashboards._references import Reference, references
 from headwater_dashboards.documents import Document, Documents, folders, load
+from headwater_dashboards.drawn import drawn, number_of
 from headwater_dashboards.forms import COUNT, COUNT_SQL, slug_of
 from headwater_dashboards.superset import dashboard_url
 
@@ -24,23 +26,56 @@ if TYPE_CHECKING:
     from headwater.profile import Profile
     from headwater.project import Project
 
-__all__ = ["facts"]
+__all__ = ["facts", "facts_of"]
 
 _FILTERS = ("adhoc_filters", "adhoc_filters_b")
 
 
 def facts(project: Project, profile: Profile) -> tuple[TableFacts, ...]:
-    """Return every chart and dashboard of a project, with what each is made of.
+    """Return every chart and dashboard of a project and of Superset's own, with what each is made of.
 
     Raises:
         ConfigError: ``headwater.toml`` names a folder that is none.
         DashboardError: A file is wrong; the sentences name file and line.
     """
-    documents = load(folders(profile))
-    tables = {table.name: tuple(table.types) for table in project.tables}
+    written = load(folders(profile))
+    return facts_of(written, drawn(profile, written), project, profile)
+
+
+def facts_of(written: Documents, by_hand: Documents, project: Project, profile: Profile) -> tuple[TableFacts, ...]:
+    """Return what is told of the charts and dashboards of files and of those drawn in Superset.
+
+    Args:
+        written: The project's files.
+        by_hand: Superset's datasets, and what was drawn on them.
+        project: Whose tables they are made of.
+        profile: Where Superset is.
+    """
+    documents = Documents((*written.every, *by_hand.every))
+    tables = {str(one.data["table"]): one.data["listed"] for one in by_hand.of("datasets")}
+    tables |= {table.name: tuple(table.types) for table in project.tables}
     domains = {name: source.domain for name, source in project.sources.items()}
-    charts = [_chart(one, documents, tables, domains) for one in documents.of("charts")]
-    return (*charts, *(_dashboard(one, documents, tables, profile) for one in documents.of("dashboards")))
+    return (
+        *(_virtual(one, tables, profile) for one in by_hand.of("datasets") if "sql" in one.data),
+        *(_chart(one, documents, tables, domains, profile) for one in documents.of("charts")),
+        *(_dashboard(one, documents, tables, profile) for one in documents.of("dashboards")),
+    )
+
+
+def _virtual(one: Document, tables: Mapping[str, Sequence[str]], profile: Profile) -> TableFacts:
+    """Return a query that is saved in Superset, which is a table to its charts."""
+    name, sql = str(one.data["table"]), str(one.data["sql"])
+    found = lineages(sql, "trino", tables, str(one.data["schema"]))
+    read = found[0] if len(found) == 1 else Lineage(target=name, sources=(), problem="it is not one query.")
+    return TableFacts(
+        name=name,
+        kind="dataset",
+        title=str(one.data["title"]),
+        url=f"http://{profile.address('superset')}/explore/?datasource_type=table&datasource_id={number_of(one)}",
+        columns=tuple(ColumnFacts(column.lower()) for column in one.data["listed"]),
+        lineage=((Origin.PARSED, replace(read, target=name)),),
+        code=sql,
+    )
 
 
 def _chart(
@@ -48,6 +83,7 @@ def _chart(
     documents: Documents,
     tables: Mapping[str, Sequence[str]],
     domains: Mapping[str, str],
+    profile: Profile,
 ) -> TableFacts:
     dataset = documents.find("datasets", one.data["dataset"])
     table = str(dataset.data["table"]) if dataset else ""
@@ -56,11 +92,12 @@ def _chart(
         name=_name(one),
         kind="chart",
         title=str(one.data["title"]),
+        url=f"http://{profile.address('superset')}/explore/?slice_id={number_of(one)}" if number_of(one) else "",
         doc=str(one.data.get("description", "")),
         domain=domains.get(table, ""),
         columns=tuple(ColumnFacts(name, kind, sql) for name, (kind, sql) in outputs.items()),
         lineage=tuple(_said(_name(one), table, _query(table, outputs, filters), tables)) if table else (),
-        place=one.at(),
+        place="" if number_of(one) else one.at(),
         code=_query(table, outputs, filters),
     )
 
@@ -93,7 +130,7 @@ def _dashboard(
                 ),
             ),
         ),
-        place=one.at(),
+        place="" if number_of(one) else one.at(),
     )
 
 
@@ -104,7 +141,15 @@ def _name(one: Document) -> str:
 
 def _said(name: str, table: str, query: str, tables: Mapping[str, Sequence[str]]) -> Iterator[tuple[Origin, Lineage]]:
     yield Origin.DECLARED, Lineage(target=name, sources=(table,))
-    yield Origin.PARSED, query_lineage(query, "trino", tables, name)
+    yield Origin.PARSED, _read(query, tables, name, table)
+
+
+def _read(query: str, tables: Mapping[str, Sequence[str]], target: str, table: str) -> Lineage:
+    """Return the lineage of a query of one table, which may be a virtual dataset: its name is no name of SQL."""
+    quoted = f'"{table}"' if ":" in table else table
+    read = query_lineage(query, "trino", {**tables, quoted: tables.get(table, ())}, target)
+    edges = frozenset(replace(one, source=table) if one.source == quoted else one for one in read.columns)
+    return replace(read, columns=edges, sources=tuple(table if one == quoted else one for one in read.sources))
 
 
 def _filter(held: object, documents: Documents, tables: Mapping[str, Sequence[str]]) -> Iterator[ColumnEdge]:
@@ -115,7 +160,7 @@ def _filter(held: object, documents: Documents, tables: Mapping[str, Sequence[st
     if dataset is None:
         return
     table, column = str(dataset.data["table"]), _column(str(held["column"]), dataset)
-    read = query_lineage(_query(table, {}, [column]), "trino", tables, "")
+    read = _read(_query(table, {}, [column]), tables, "", table)
     yield from (ColumnEdge(edge.source, edge.source_column, WHOLE_TABLE, Kind.FILTER) for edge in read.columns)
 
 
@@ -128,12 +173,17 @@ def _expressions(one: Document, dataset: Document | None) -> tuple[dict[str, tup
         if found.place[0] in _FILTERS:
             filters.append(sql)
         else:
-            shown.setdefault(_shown_name(found), (kind, sql))
+            shown.setdefault(_shown_name(found, one.data["params"]), (kind, sql))
     return shown, filters
 
 
-def _shown_name(found: Reference) -> str:
-    return " ".join(found.text.split()).lower()
+def _shown_name(found: Reference, params: Mapping[str, Any]) -> str:
+    """Return what people see something as: the label of an expression that has one, else what it says."""
+    holder: Any = params
+    for step in found.place[:-1]:
+        holder = holder[step]
+    label = holder.get("label") if found.kind == "sql" and isinstance(holder, dict) else None
+    return " ".join(str(label or found.text).split()).lower()
 
 
 def _resolved(found: Reference, dataset: Document | None) -> tuple[str, str]:
@@ -159,8 +209,8 @@ def _column(name: str, dataset: Document | None) -> str:
 def _query(table: str, shown: Mapping[str, tuple[str, str]], filters: Iterable[str]) -> str:
     """Return the query that a chart asks, without its order and bounds."""
     values = [f"{sql} AS {TRINO.quoted(name)}" for name, (_, sql) in shown.items()]
-    schema, _, name = table.partition(".")
+    parts = [table] if ":" in table else table.split(".", 1)
     chosen = " AND ".join(f"({sql}) IS NOT NULL" for sql in filters)
     where = f"\nWHERE {chosen}" if chosen else ""
     listed = ",\n  ".join(values) or "1 AS one"
-    return f"SELECT\n  {listed}\nFROM {TRINO.quoted(schema)}.{TRINO.quoted(name)}{where}"
+    return f"SELECT\n  {listed}\nFROM {'.'.join(map(TRINO.quoted, parts))}{where}"

@@ -43,8 +43,9 @@ class Watch(Background):
     def _work(self) -> None:
         published: object = None
         while not self._stop.is_set():
-            # A commit changes no file, but what is said of their revisions.
-            states = (definition_states(self._profile), repository_state(self._profile.project))
+            # A commit changes no file, but what is said of their revisions; packages above may watch more than files.
+            added = [point.load()(self._profile) for point in entry_points(group="headwater.changes")]
+            states = (definition_states(self._profile), repository_state(self._profile.project), added)
             settled = states == published or self._load()
             published = states if settled else None
             self._stop.wait(_LOOK_SECONDS if settled else _AGAIN_SECONDS)

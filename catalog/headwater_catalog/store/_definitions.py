@@ -22,7 +22,7 @@ __all__ = ["publish"]
 # One publication of definitions at a time.
 _LOCK = 7_700_003
 # Kinds that exist by their definition alone, and are gone with it.
-_SHOWN = ("chart", "dashboard")
+_SHOWN = ("chart", "dashboard", "dataset")
 
 
 def publish(connection: Connection[Any], bucket: str, project: str, facts: Sequence[TableFacts], at: datetime) -> bool:

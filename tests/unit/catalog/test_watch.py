@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 from headwater.profile import Profile
 from headwater_catalog.service import definitions
@@ -48,6 +49,18 @@ def test_a_changed_file_is_loaded_once(tmp_path, monkeypatch):
         assert until(lambda: watch.loads == 2)
         (tmp_path / "tables" / "new.py").unlink()
         assert until(lambda: watch.loads == 3)
+
+
+def test_what_a_package_above_watches_is_loaded_too(tmp_path, monkeypatch):
+    """Such as what people draw in Superset: no file changes."""
+    state = [1]
+    point = SimpleNamespace(load=lambda: lambda profile: state[0])
+    monkeypatch.setattr(definitions, "entry_points", lambda group: [point] if group == "headwater.changes" else [])
+    watch = watched(tmp_path, monkeypatch)
+    with watch:
+        assert until(lambda: watch.loads == 1)
+        state[0] = 2
+        assert until(lambda: watch.loads == 2)
 
 
 def test_a_load_that_could_not_be_done_is_tried_again(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import { HEAD, ROW, fit, isLit } from "./layout.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ZONES = new Set(["raw", "partitioned", "curated"]);
-const SAID = { files: "folder of files", chart: "chart", dashboard: "dashboard" }; // in place of an owner
+const SAID = { files: "folder of files", dataset: "saved query", chart: "chart", dashboard: "dashboard" }; // in place of an owner
 const ROUND = 7;
 const READABLE = 0.5;
 const MANY = 120; // more than that do not glide to their places
