@@ -1,4 +1,4 @@
-"""The box's logins: made once, at first start, into one file that only its owner can read."""
+"""The logins: made once, at a box's first start, into a file for its owner alone; or given by variables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CREDENTIALS_FILE", "LOGINS", "Credentials", "ensure_credentials", "read_credentials"]
+__all__ = [
+    "CREDENTIALS_FILE",
+    "LOGINS",
+    "Credentials",
+    "ensure_credentials",
+    "given_credentials",
+    "new_password",
+    "password_variable",
+    "read_credentials",
+]
 
 CREDENTIALS_FILE = "credentials.json"
 
@@ -49,11 +58,44 @@ class Credentials:
 
     def user(self, login: str) -> str:
         """Return the user name of a login."""
-        return self.logins[login][0]
+        return self.logins[login][0] if login in self.logins else LOGINS[login][0]
 
     def password(self, login: str) -> str:
-        """Return the password of a login."""
+        """Return the password of a login.
+
+        Raises:
+            ConfigError: It was not given to this process.
+        """
+        if login not in self.logins:
+            raise ConfigError(
+                f"The password of {login} is not here: set {password_variable(login)}; `headwater init-env` makes them."
+            )
         return self.logins[login][1]
+
+
+def password_variable(login: str) -> str:
+    """Return the variable that gives a login's password where no file does.
+
+    >>> password_variable("metastore-db")
+    'HEADWATER_PASSWORD_METASTORE_DB'
+    """
+    return f"HEADWATER_PASSWORD_{login.upper().replace('-', '_')}"
+
+
+def given_credentials(given: Mapping[str, str]) -> Credentials:
+    """Return the logins whose variables are set; every process gets those that it needs and no others."""
+    return Credentials(
+        {
+            login: (user, given[password_variable(login)])
+            for login, (user, _) in LOGINS.items()
+            if given.get(password_variable(login))
+        }
+    )
+
+
+def new_password() -> str:
+    """Return a random password of letters, digits, ``-`` and ``_``."""
+    return secrets.token_urlsafe(24)
 
 
 def ensure_credentials(home: Path) -> Credentials:
@@ -68,9 +110,7 @@ def ensure_credentials(home: Path) -> Credentials:
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = _read(path) if path.exists() else {}
-        missing = {
-            login: [user, secrets.token_urlsafe(24)] for login, (user, _) in LOGINS.items() if login not in known
-        }
+        missing = {login: [user, new_password()] for login, (user, _) in LOGINS.items() if login not in known}
         if missing:
             _publish(path, {**known, **missing}, fresh=not known)
     except OSError as error:

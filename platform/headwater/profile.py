@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headwater.credentials import CREDENTIALS_FILE, Credentials, read_credentials
+from headwater.credentials import CREDENTIALS_FILE, Credentials, ensure_credentials, given_credentials, read_credentials
 from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +42,48 @@ PORTS = (
 )
 
 
+# The services behind those ports that do not have a port's own name.
+_SERVICES = {
+    "trino-tls": "trino",
+    "minio-console": "minio",
+    "spark-ui": "spark",
+    "spark-driver": "spark",
+    "spark-blocks": "spark",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where one profile has its components; all that profiles differ in.
+
+    Args:
+        listen: Address that each component listens on.
+        host: Where other components reach a service; ``{service}`` stands for its name.
+        supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
+        given_credentials: The environment holds the logins; else a file of the box, made at its first start.
+        trust: Folder in the home with the certificate that clients verify Trino with.
+    """
+
+    listen: str
+    host: str
+    supervised: bool
+    given_credentials: bool
+    trust: str
+
+
+_PLACES = {
+    "local": _Place(listen="127.0.0.1", host="127.0.0.1", supervised=True, given_credentials=False, trust="tls"),
+    # Every service has a network of its own, whose other members know it by its name.
+    "compose": _Place(
+        listen="0.0.0.0",  # noqa: S104 - of its container, which publishes what is meant for people
+        host="{service}",
+        supervised=False,
+        given_credentials=True,
+        trust="trust",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting a user may give as an environment variable.
@@ -58,7 +100,7 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("HEADWATER_PROFILE", "local", "where everything is: local"),
+    Setting("HEADWATER_PROFILE", "local", "where everything is: local, or compose in containers"),
     Setting("HEADWATER_PROJECT", ".", f"the folder that holds {PROJECT_FILE}; searched upwards from here"),
     Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater in the project when empty"),
     Setting("HEADWATER_CACHE", "", "fetched runtimes; the user's cache folder when empty"),
@@ -91,11 +133,15 @@ class Profile:
     Args:
         name: The profile's name.
         project: Folder with ``headwater.toml``.
-        home: Everything the box keeps: data, configuration, logs, credentials.
+        home: Everything that components keep: data, configuration, logs, credentials.
         cache: Fetched runtimes, shared between boxes.
-        host: Address every component listens on and is reached at.
+        host: Address at which people reach the components.
+        listen: Address that every component listens on.
+        supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
+        trust: Folder with the certificate that clients verify Trino with.
         first_port: First port of the block that ``PORTS`` names.
         settings: Text of every ``SETTINGS`` entry.
+        given: The logins, where the environment holds them.
     """
 
     name: str
@@ -103,8 +149,12 @@ class Profile:
     home: Path
     cache: Path
     host: str
+    listen: str
+    supervised: bool
+    trust: Path
     first_port: int
     settings: Mapping[str, str] = field(repr=False)
+    given: Credentials | None = field(default=None, repr=False)
     bucket: str = "lake"
     region: str = "us-east-1"
 
@@ -121,31 +171,50 @@ class Profile:
         """
         given = {**(os.environ if environment is None else environment), **overrides}  # noqa: TID251 - the only reader
         settings = {entry.name: given.get(entry.name) or entry.default for entry in SETTINGS}
-        if settings["HEADWATER_PROFILE"] != "local":
-            raise ConfigError(f"HEADWATER_PROFILE is {settings['HEADWATER_PROFILE']!r}, but there is only 'local'.")
         _check(settings)
+        place = _PLACES[settings["HEADWATER_PROFILE"]]
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
-        home = Path(settings["HEADWATER_HOME"] or project / ".headwater")
-        cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given))
-        _check_folder("HEADWATER_HOME", home.expanduser().absolute())
-        _check_folder("HEADWATER_CACHE", cache.expanduser().absolute())
+        home = Path(settings["HEADWATER_HOME"] or project / ".headwater").expanduser().absolute()
+        cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given)).expanduser().absolute()
+        _check_folder("HEADWATER_HOME", home)
+        _check_folder("HEADWATER_CACHE", cache)
         return cls(
             name=settings["HEADWATER_PROFILE"],
             project=project,
-            home=home.expanduser().absolute(),
-            cache=cache.expanduser().absolute(),
+            home=home,
+            cache=cache,
             host="127.0.0.1",
+            listen=place.listen,
+            supervised=place.supervised,
+            trust=home / place.trust,
             first_port=int(settings["HEADWATER_PORT"]),
             settings=settings,
+            given=given_credentials(given) if place.given_credentials else None,
         )
 
     def port(self, name: str) -> int:
         """Return the port of one of ``PORTS``."""
         return self.first_port + PORTS.index(name)
 
+    def host_of(self, name: str) -> str:
+        """Return the host at which other components reach one of ``PORTS``."""
+        return _PLACES[self.name].host.format(service=_SERVICES.get(name, name))
+
     def address(self, name: str) -> str:
-        """Return ``host:port`` of one of ``PORTS``."""
+        """Return ``host:port`` at which other components reach one of ``PORTS``."""
+        return f"{self.host_of(name)}:{self.port(name)}"
+
+    def public_address(self, name: str) -> str:
+        """Return ``host:port`` at which people reach one of ``PORTS``, from a browser on this machine."""
         return f"{self.host}:{self.port(name)}"
+
+    def listening(self, name: str) -> str:
+        """Return ``address:port`` that the component of one of ``PORTS`` listens on."""
+        return f"{self.listen}:{self.port(name)}"
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return every host by which people and components call one of ``PORTS``."""
+        return tuple(dict.fromkeys((self.host, "localhost", self.host_of(name))))
 
     def setting(self, name: str) -> str:
         """Return the text of a setting."""
@@ -153,12 +222,26 @@ class Profile:
 
     @cached_property
     def credentials(self) -> Credentials:
-        """The logins of this box, made at its first start.
+        """The logins: of the environment, or of the box, made at its first start.
 
         Raises:
             ConfigError: The box has never been started.
         """
-        return read_credentials(self.home)
+        return read_credentials(self.home) if self.given is None else self.given
+
+    def ensure_home(self) -> None:
+        """Make the home, and the logins that are missing where the box keeps them.
+
+        Raises:
+            ConfigError: The folder cannot be written.
+        """
+        if self.given is None:
+            ensure_credentials(self.home)
+            return
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigError(f"{self.home} cannot be made: {error.strerror}. Set HEADWATER_HOME.") from error
 
     @property
     def credentials_path(self) -> Path:
@@ -166,7 +249,7 @@ class Profile:
         return self.home / CREDENTIALS_FILE
 
     def environment(self) -> dict[str, str]:
-        """Return the variables under which another process loads this same profile."""
+        """Return the variables under which a child process loads this same profile; it inherits given logins."""
         return {
             **self.settings,
             "HEADWATER_PROJECT": str(self.project),
@@ -181,6 +264,9 @@ def inherited_env(**extra: str) -> dict[str, str]:
 
 
 def _check(settings: Mapping[str, str]) -> None:
+    if settings["HEADWATER_PROFILE"] not in _PLACES:
+        known = " and ".join(map(repr, _PLACES))
+        raise ConfigError(f"HEADWATER_PROFILE is {settings['HEADWATER_PROFILE']!r}, but there is only {known}.")
     for name in (
         "HEADWATER_PORT",
         "HEADWATER_FETCH_JOBS",

@@ -52,7 +52,7 @@ class Stack:
             profile=profile,
             storage=S3Storage(endpoint=endpoint, region=profile.region, access_key=access_key, secret_key=secret_key),
             metastore=HiveMetastore(
-                host=profile.host,
+                host=profile.host_of("metastore"),
                 port=profile.port("metastore"),
                 files={
                     "s3.endpoint": endpoint,
@@ -64,7 +64,9 @@ class Stack:
                 },
             ),
             engines={
-                "spark": SparkEngine(host=profile.host, port=profile.port("spark"), token=logins.password("spark")),
+                "spark": SparkEngine(
+                    host=profile.host_of("spark"), port=profile.port("spark"), token=logins.password("spark")
+                ),
                 "trino": _trino(profile, "trino"),
             },
         )
@@ -92,10 +94,10 @@ class Stack:
 
 def _trino(profile: Profile, login: str, bounds: Mapping[str, str] | None = None) -> Engine:
     return TrinoEngine(
-        host=profile.host,
+        host=profile.host_of("trino-tls"),
         port=profile.port("trino-tls"),
         user=profile.credentials.user(login),
         password=profile.credentials.password(login),
-        ca=profile.home / "tls" / "ca.pem",
+        ca=profile.trust / "ca.pem",
         bounds=bounds or {},
     )

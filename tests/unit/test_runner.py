@@ -21,7 +21,7 @@ from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 from headwater.errors import ComponentError
 from headwater.profile import inherited_env
-from headwater_assets.lib.run_identity import PID_TAG, identity_tags, living_process
+from headwater_assets.lib.run_identity import NAMESPACE_TAG, PID_TAG, identity_tags, living_process
 from headwater_assets.lib.runner import ONE_THREAD_ENV, ask
 
 if TYPE_CHECKING:
@@ -245,6 +245,24 @@ def test_a_cancelled_run_leaves_no_process(home, instance):
         assert status(instance, run) == DagsterRunStatus.CANCELED
         until(lambda: of_box(home) == [runner.pid])
         assert not instance.run_launcher.terminate(run.run_id)
+
+
+def test_a_run_in_another_container_is_asked_for_and_ended_by_its_runner(home, instance):
+    """Its process has a number that means nothing here; the runner knows it, and ends it with all it has started."""
+    with running(home) as runner:
+        run, _ = in_slow_step(instance, home)
+        instance.add_run_tags(run.run_id, {NAMESPACE_TAG: "pid:[1]"})
+        run = instance.get_run_by_id(run.run_id)
+
+        assert living_process(run.tags) is None
+        assert monitored(instance, run) == DagsterRunStatus.STARTED
+        assert instance.run_launcher.terminate(run.run_id)
+
+        assert status(instance, run) == DagsterRunStatus.CANCELED
+        until(lambda: of_box(home) == [runner.pid])
+        assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.NOT_FOUND
+        assert ask(home / "r.sock", {"end": run.run_id}) == {"pid": runner.pid}
+    assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING  # it may come back
 
 
 def test_a_stopped_runner_ends_its_runs(home, instance):

@@ -53,7 +53,7 @@ class DagsterComponent(Component):
 
     def url(self, box: Box, role: str) -> str | None:
         """Return the address of the pages."""
-        return f"http://{box.profile.address('dagster')}" if role == "webserver" else None
+        return f"http://{box.profile.public_address('dagster')}" if role == "webserver" else None
 
     def version(self, box: Box) -> str:  # noqa: ARG002 - it is a library of this environment
         """Return Dagster's version."""
@@ -62,7 +62,7 @@ class DagsterComponent(Component):
     def command(self, box: Box, role: str) -> Command:
         """Render dagster.yaml and workspace.yaml and return the role's process."""
         workspace = _render(box)
-        host, port, code = box.profile.host, box.profile.port("dagster"), box.profile.port("dagster-code")
+        host, port, code = box.profile.listen, box.profile.port("dagster"), box.profile.port("dagster-code")
         runs = box.data("dagster") / "runs"
         module: dict[str, list[str]] = {
             "webserver": [
@@ -124,7 +124,11 @@ def _environment(box: Box) -> dict[str, str]:
 
 def _render(box: Box) -> Path:
     """Write the configuration (JSON is YAML) and return the workspace's path."""
-    server = {"host": box.profile.host, "port": box.profile.port("dagster-code"), "location_name": LOCATION}
+    server = {
+        "host": box.profile.host_of("dagster-code"),
+        "port": box.profile.port("dagster-code"),
+        "location_name": LOCATION,
+    }
     box.write_conf("dagster", "dagster.yaml", json.dumps(_instance(box), indent=1))
     return box.write_conf("dagster", "workspace.yaml", json.dumps({"load_from": [{"grpc_server": server}]}, indent=1))
 

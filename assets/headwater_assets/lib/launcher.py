@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordi
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from headwater.errors import ComponentError
 
-from headwater_assets.lib.run_identity import PID_TAG, end_process, living_process
+from headwater_assets.lib.run_identity import PID_TAG, end_process, is_elsewhere, living_process
 from headwater_assets.lib.runner import ask
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from dagster._config import UserConfigSchema
 
 __all__ = ["PromptRunCoordinator", "WarmRunLauncher"]
+
+_PAUSE = 0.1
+_KILL_SECONDS = 5.0
 
 
 class PromptRunCoordinator(QueuedRunCoordinator):
@@ -35,6 +40,8 @@ class PromptRunCoordinator(QueuedRunCoordinator):
 
 class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     """Dagster's launcher on one machine: asks the warm runner to fork, then finds the process by its pid and start.
+
+    Where the runner is in another container, which has its own pids, it asks the runner for these things, too.
 
     Args:
         socket: The runner's Unix socket.
@@ -79,11 +86,29 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Say whether the run's process still lives."""
-        if living_process(run.tags) is not None:
+        if self._lives(run):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         pid = run.tags.get(PID_TAG)
         said = f"its process {pid} has ended without recording a result" if pid else "it never had a process"
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, said, transient=False, run_worker_id=pid)
+
+    def _lives(self, run: DagsterRun) -> bool:
+        if not is_elsewhere(run.tags):
+            return living_process(run.tags) is not None
+        try:
+            return run.run_id in ask(self._socket, {})["runs"]
+        except ComponentError:
+            return True  # its runner is busy, or about to start anew; then it says that it has no such run
+
+    def _end(self, run: DagsterRun) -> None:
+        if not is_elsewhere(run.tags):
+            end_process(run.tags, self._grace)
+            return
+        with suppress(ComponentError):  # a runner that is down has taken its runs along
+            ask(self._socket, {"end": run.run_id})
+            until = time.monotonic() + self._grace + _KILL_SECONDS
+            while self._lives(run) and time.monotonic() < until:
+                time.sleep(_PAUSE)
 
     def terminate(self, run_id: str) -> bool:
         """End a run's processes: an interrupt first, so that it can clean up; a kill when that takes too long."""
@@ -91,7 +116,7 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        end_process(run.tags, self._grace)
+        self._end(run)
         run = self._instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished and PID_TAG in run.tags:
             self._instance.report_run_canceled(run)

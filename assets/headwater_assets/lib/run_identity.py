@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PID_TAG", "end_process", "identity_tags", "living_process"]
+__all__ = ["NAMESPACE_TAG", "PID_TAG", "end_process", "identity_tags", "is_elsewhere", "living_process"]
 
 PID_TAG = "headwater/pid"
 STARTED_TAG = "headwater/process_started"
+# The numbers of processes mean something only among those that share a namespace, as a container does not with others.
+NAMESPACE_TAG = "headwater/process_namespace"
 
 _PAUSE = 0.05
 _KILL_SECONDS = 5.0
@@ -24,12 +26,17 @@ _KILL_SECONDS = 5.0
 def identity_tags() -> dict[str, str]:
     """Return the run tags that name this process."""
     pid = os.getpid()
-    return {PID_TAG: str(pid), STARTED_TAG: _started(pid)}
+    return {PID_TAG: str(pid), STARTED_TAG: _started(pid), NAMESPACE_TAG: _namespace()}
+
+
+def is_elsewhere(tags: Mapping[str, str]) -> bool:
+    """Tell whether the process that the tags name is, or was, in another container than this one."""
+    return tags.get(NAMESPACE_TAG, _namespace()) != _namespace()
 
 
 def living_process(tags: Mapping[str, str]) -> int | None:
     """Return the number of the process that the tags name, or None when it has ended."""
-    pid = tags.get(PID_TAG, "")
+    pid = "" if is_elsewhere(tags) else tags.get(PID_TAG, "")
     return int(pid) if pid.isdigit() and _started(int(pid)) == tags.get(STARTED_TAG) else None
 
 
@@ -50,6 +57,10 @@ def end_process(tags: Mapping[str, str], grace: float) -> None:
         until = time.monotonic() + seconds
         while living_process(tags) is not None and time.monotonic() < until:
             time.sleep(_PAUSE)
+
+
+def _namespace() -> str:
+    return os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - it is no path
 
 
 def _started(pid: int) -> str:

@@ -5,6 +5,7 @@ never imports the project's definitions, so every run sees the files as they are
 safe. Whoever may open its socket (the box's owner, by the folder's mode) asks in one line of JSON::
 
     {"run": "<run id>"}  ->  {"pid": 4242}
+    {"end": "<run id>"}  ->  {"pid": 4200}
     {}                   ->  {"pid": 4200, "runs": ["<run id>", ...]}
 """
 
@@ -72,7 +73,7 @@ def ask(path: Path, request: dict[str, str], *, timeout: float = 5) -> dict[str,
 
     Args:
         path: Its socket.
-        request: One of the two requests above.
+        request: One of the requests above.
         timeout: Seconds to wait for its answer.
 
     Raises:
@@ -116,6 +117,7 @@ class Runner:
     def __init__(self, path: Path, logs: Path, work: Callable[[str], int], *, grace: float = 8) -> None:
         self._path, self._logs, self._work, self._grace = path, logs, work, grace
         self._children: dict[int, str] = {}
+        self._ending: dict[int, float] = {}  # until when each may clean up
         self._stopping = False
 
     def serve(self, warm: Iterable[str] = WARM) -> None:
@@ -148,10 +150,24 @@ class Runner:
             connection.settimeout(2)
             try:
                 request = json.loads(_line(connection))
-                answer = self._start(str(request["run"]), (server, connection)) if "run" in request else self._status()
+                answer = self._answer_to(request, (server, connection))
             except (OSError, ValueError, TypeError, KeyError) as error:
                 answer = {"error": str(error)}
             connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def _answer_to(self, request: dict[str, Any], inherited: tuple[socket.socket, ...]) -> dict[str, Any]:
+        if "run" in request:
+            return self._start(str(request["run"]), inherited)
+        if "end" in request:
+            return self._end(str(request["end"]))
+        return self._status()
+
+    def _end(self, run: str) -> dict[str, Any]:
+        """Interrupt a run, so that it can clean up; what is left of it after the grace is killed."""
+        for pid in (pid for pid, one in self._children.items() if one == run and pid not in self._ending):
+            self._ending[pid] = time.monotonic() + self._grace
+            os.kill(pid, signal.SIGTERM)
+        return {"pid": os.getpid()}
 
     def _status(self) -> dict[str, Any]:
         return {"pid": os.getpid(), "runs": sorted(self._children.values())}
@@ -185,8 +201,12 @@ class Runner:
 
     def _reap(self) -> None:
         for pid in list(self._children):
+            if time.monotonic() > self._ending.get(pid, float("inf")):
+                _kill_all(pid)
             if os.waitpid(pid, os.WNOHANG) != (0, 0):
                 del self._children[pid]
+                if self._ending.pop(pid, None) is not None:
+                    _kill_all(pid)  # what it has started
 
     def _end_children(self) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -197,6 +217,11 @@ class Runner:
             while self._children and time.monotonic() < until:
                 time.sleep(0.05)
                 self._reap()
+
+
+def _kill_all(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _import_all(names: Iterable[str]) -> None:

@@ -24,15 +24,15 @@ def main() -> None:
     profile = Profile.load()
     site = Site(
         libraries=Box(profile).runtimes.path("pages"),
-        dagster=profile.address("dagster"),
-        superset=profile.address("superset"),
+        dagster=profile.public_address("dagster"),
+        superset=profile.public_address("superset"),
     )
     store = Store(database_url(profile, "catalog-db"), profile.bucket)
-    token, hosts = profile.credentials.password("catalog"), (profile.host, "localhost")
+    token, hosts = profile.credentials.password("catalog"), profile.names("catalog")
     with store, Watch(profile), Follower(profile, store):
         uvicorn.run(
             make_app(store, token, hosts=hosts, site=site, lake=Lake(profile), samples=Samples(store, profile)),
-            host=profile.host,
+            host=profile.listen,
             port=profile.port("catalog"),
             log_config=None,
             access_log=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headwater.box.components.spark import connect_url
+from headwater.box.components.tls import ca_path
 
 if TYPE_CHECKING:
     from headwater.profile import Profile
@@ -26,12 +27,12 @@ def client_variables(profile: Profile) -> dict[str, str]:
         "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
         "TRINO_USER": logins.user("trino"),
         "TRINO_PASSWORD": logins.password("trino"),
-        "TRINO_CA": str(profile.home / "tls" / "ca.pem"),
+        "TRINO_CA": str(ca_path(profile)),
         "SPARK_REMOTE": connect_url(profile),
         "SUPERSET_URL": f"http://{profile.address('superset')}",
         "SUPERSET_USER": logins.user("superset"),
         "SUPERSET_PASSWORD": logins.password("superset"),
-        "PGHOST": profile.host,
+        "PGHOST": profile.host_of("postgres"),
         "PGPORT": str(profile.port("postgres")),
         "PGUSER": logins.user("postgres"),
         "PGPASSWORD": logins.password("postgres"),

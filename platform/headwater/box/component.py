@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -103,7 +104,8 @@ class Box:
         """Write one configuration file (mode 0600, replaced whole) and return its path."""
         path = self.conf(component) / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_name(f".{path.name}.new")
+        # A component's roles start at once and share this folder, even from containers, where each is process 1.
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         partial.touch(mode=0o600)
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
@@ -152,7 +154,7 @@ class Component(ABC):
     def url(self, box: Box, role: str) -> str | None:
         """Return the address a person or client uses, or None where there is none."""
         name = self.port(role)
-        return None if name is None else f"http://{box.profile.address(name)}"
+        return None if name is None else f"http://{box.profile.public_address(name)}"
 
 
 def _private(folder: Path) -> Path:

@@ -17,6 +17,7 @@ import psutil
 from headwater.box.processes import box_of, listeners, members
 from headwater.box.supervisor import MARK
 from headwater.box.unprivileged import chosen_user
+from headwater.credentials import LOGINS, password_variable
 from headwater.errors import ConfigError
 from headwater.profile import PORTS, SETTINGS, inherited_env
 
@@ -188,7 +189,7 @@ def _settings(profile: Profile) -> Finding:
 
 
 def _known() -> list[str]:
-    return [MARK, *(one.name for one in SETTINGS)]
+    return [MARK, *(one.name for one in SETTINGS), *map(password_variable, LOGINS)]
 
 
 def _limits(_: Profile) -> Finding:

@@ -12,7 +12,20 @@ from headwater.profile import PROJECT_FILE
 if TYPE_CHECKING:
     from headwater.profile import Profile
 
-__all__ = ["require_made", "require_running", "was_stopped"]
+__all__ = ["require_made", "require_running", "require_supervised", "was_stopped"]
+
+
+def require_supervised(profile: Profile) -> None:
+    """Refuse to go on where somebody else than the box's supervisor starts and stops components.
+
+    Raises:
+        ConfigError: They are containers.
+    """
+    if not profile.supervised:
+        raise ConfigError(
+            f"Under the profile {profile.name} components are containers: ask what runs them, "
+            "for example `docker compose ps`, `logs`, `up` or `down`."
+        )
 
 
 def require_made(profile: Profile) -> None:
@@ -33,6 +46,8 @@ def require_made(profile: Profile) -> None:
 
 def was_stopped(profile: Profile, component: str) -> bool:
     """Tell whether somebody stopped the box, or is about to; a component that failed is brought back instead."""
+    if not profile.supervised:
+        return False
     supervisor = Supervisor(Box(profile))
     if not supervisor.running():
         return True
@@ -49,6 +64,8 @@ def require_running(profile: Profile) -> None:
         ConfigError: There is no such box, or it serves another project.
         ComponentError: It is stopped.
     """
+    if not profile.supervised:
+        return  # its components have names of their own, which lead to no other's
     require_made(profile)
     if not Supervisor(Box(profile)).running():
         raise ComponentError(f"The box in {profile.home} is stopped; start it with `headwater up`.")

@@ -14,11 +14,11 @@ from filelock import FileLock
 from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.programs import find, programs, with_needs
-from headwater.box.serving import require_made
+from headwater.box.serving import require_made, require_supervised
 from headwater.box.supervisor import Supervisor, served_project
 from headwater.cli.output import as_env, as_json, objects_as_table, output_option
 from headwater.credentials import LOGINS, ensure_credentials
-from headwater.errors import ConfigError
+from headwater.errors import ComponentError, ConfigError
 from headwater.profile import SETTINGS, Profile, inherited_env
 
 if TYPE_CHECKING:
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 _MIB = 1024**2
 _PROBLEM_WIDTH = 100
+
+
+def _supervised() -> Profile:
+    profile = Profile.load()
+    require_supervised(profile)
+    return profile
 
 
 def _selected(names: tuple[str, ...]) -> tuple[Program, ...]:
@@ -49,7 +55,7 @@ def up(names: tuple[str, ...]) -> None:
     from headwater.box.lifecycle import bring_up, end_leftovers  # noqa: PLC0415
     from headwater.cli.fetch import fetch_settings  # noqa: PLC0415
 
-    profile = Profile.load()
+    profile = _supervised()
     components = all_components()
     wanted = with_needs(components, names or components)
     if profile.home.exists():
@@ -72,7 +78,7 @@ def down() -> None:
     """Stop the box; afterwards no process of it is left."""
     from headwater.box.lifecycle import take_down  # noqa: PLC0415
 
-    profile = Profile.load()
+    profile = _supervised()
     if not _is_box(profile):
         click.echo(f"There is no box in {profile.home}; there is nothing to stop.")
         return
@@ -86,7 +92,7 @@ def status(output: str) -> None:
     """Show every process of the box, each probed just now."""
     from headwater.box.status import statuses  # noqa: PLC0415
 
-    profile = Profile.load()
+    profile = _supervised()
     require_made(profile)
     rows = [asdict(one) for one in statuses(Box(profile), programs(all_components().values()))]
     if output == "json":
@@ -110,7 +116,7 @@ def logs(names: tuple[str, ...], following: bool, lines: int) -> None:  # noqa: 
     """Show the components' logs."""
     from headwater.box.logs import follow, recent  # noqa: PLC0415
 
-    home = Profile.load().home
+    home = _supervised().home
     chosen = _selected(names)
     for name, line in recent(home, chosen, lines):
         click.echo(f"{name} | {line}" if len(chosen) > 1 else line)
@@ -125,7 +131,7 @@ def doctor(output: str) -> None:
     """Say whether this machine is fit for the box."""
     from headwater.box.doctor import examine  # noqa: PLC0415
 
-    findings = [asdict(one) for one in examine(Profile.load())]
+    findings = [asdict(one) for one in examine(_supervised())]
     click.echo(as_json(findings) if output == "json" else objects_as_table(findings))
     if any(one["level"] == "fail" for one in findings):
         raise ConfigError("This machine is not ready for the box; see above.")
@@ -145,6 +151,7 @@ def credentials(output: str) -> None:
     rows = [
         {"login": login, "user": logins.user(login), "password": logins.password(login), "opens": opens}
         for login, (_, opens) in LOGINS.items()
+        if login in logins.logins
     ]
     click.echo(as_json(rows) if output == "json" else objects_as_table(rows))
 
@@ -155,7 +162,7 @@ def destroy(yes: bool) -> None:  # noqa: FBT001
     """Stop the box and delete it with all its data; fetched runtimes stay in the cache."""
     from headwater.box.lifecycle import take_down  # noqa: PLC0415
 
-    profile = Profile.load()
+    profile = _supervised()
     if not _is_box(profile):
         raise ConfigError(f"There is no box in {profile.home}; nothing was deleted.")
     if not yes:
@@ -172,7 +179,7 @@ def run(name: str) -> None:
     profile = Profile.load()
     if (served := served_project(profile.home)) is not None:
         profile = Profile.load(HEADWATER_PROJECT=str(served))
-    ensure_credentials(profile.home)
+    profile.ensure_home()
     program = find(all_components(), name)
     command = program.component.command(Box(profile), program.role)
     os.chdir(command.cwd or profile.home)
@@ -186,10 +193,23 @@ def run(name: str) -> None:
 def migrate(name: str) -> None:
     """Bring a component's state to this version; a second time changes nothing."""
     profile = Profile.load()
-    ensure_credentials(profile.home)
+    profile.ensure_home()
     component = with_needs(all_components(), [name])[name]
     with FileLock(profile.home / f"migrate-{component.name}.lock"):
         component.migrate(Box(profile))
+
+
+@click.command()
+@click.argument("name", metavar="COMPONENT[:ROLE]")
+def probe(name: str) -> None:
+    """Use a component once, as `up` and container engines do to know that it is ready; the exit code is 0 or 1."""
+    from headwater.box.readiness import why_not_ready  # noqa: PLC0415
+
+    program = find(all_components(), name)
+    why = why_not_ready(Box(Profile.load()), program)
+    if why:
+        raise ComponentError(f"{program.name} is not ready: {why.partition(chr(10))[0]}")
+    click.echo(f"{program.name} is ready.")
 
 
 @click.command()

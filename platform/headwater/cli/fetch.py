@@ -29,13 +29,16 @@ def fetch_settings(profile: Profile, *, keep_downloads: bool = False) -> FetchSe
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[RUNTIME]...")
+@click.argument("names", nargs=-1, metavar="[COMPONENT|RUNTIME]...")
 @click.option("--keep-downloads", is_flag=True, help="Keep archives after unpacking them.")
 def fetch(names: tuple[str, ...], *, keep_downloads: bool) -> None:
-    """Bring the runtimes of every component, or only some, into the cache."""
+    """Bring the runtimes of every component, or only some, into the cache; a component stands for all it runs on."""
+    from headwater.box.components import all_components  # noqa: PLC0415
     from headwater.box.fetch import fetch as run  # noqa: PLC0415
 
-    run(fetch_settings(Profile.load(), keep_downloads=keep_downloads), names or None)
+    components = all_components() if names else {}
+    wanted = {one for name in names for one in (components[name].runtimes if name in components else (name,))}
+    run(fetch_settings(Profile.load(), keep_downloads=keep_downloads), wanted if names else None)
 
 
 @click.command()

@@ -35,7 +35,8 @@ def tour() -> None:
     if links:
         lines += ["", "Dashboards (log in as Superset's user, see the credentials):", ""]
         lines += [f"  {title:<28} {url}" for title, url in links]
-    lines += ["", f"  credentials        {profile.credentials_path} (shown by `headwater credentials`)", ""]
+    kept = profile.credentials_path if profile.given is None else "in .env"
+    lines += ["", f"  credentials        {kept} (shown by `headwater credentials`)", ""]
     lines += ["Three things to try (with .venv/bin on your PATH):", ""]
     lines += [line for command, what in _TRIES for line in (f"  # {what}", f"  {command}", "")]
     click.echo("\n".join(lines).rstrip())

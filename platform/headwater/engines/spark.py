@@ -133,12 +133,27 @@ class SparkEngine(Engine):
         return f"sc://{host}:{self.port}/{token}"
 
 
+def _channel(url: str) -> Any:
+    """Return what opens the client's connections; beyond ``localhost`` its own would send a token over TLS alone."""
+    from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - slow to import
+
+    class Plain(DefaultChannelBuilder):  # type: ignore[misc]
+        def metadata(self) -> list[tuple[str, str]]:
+            return [*super().metadata(), *([("authorization", f"Bearer {self.token}")] if self.token else [])]
+
+        def toChannel(self) -> Any:  # noqa: N802 - the client's name for it
+            return self._insecure_channel(self.endpoint)
+
+    stock = DefaultChannelBuilder(url)
+    return stock if stock.host == "localhost" else Plain(url)
+
+
 def _connect(url: str) -> Any:
     from pyspark.logger import PySparkLogger  # noqa: PLC0415
     from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
     from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
 
-    builder = SparkSession.builder.remote(url)
+    builder = SparkSession.builder.channelBuilder(_channel(url))
     for name, value in _SETTINGS.items():
         builder = builder.config(name, value)
     for name in _LOGGERS:

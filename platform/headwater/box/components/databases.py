@@ -48,7 +48,7 @@ def connect(
     user = profile.credentials.user(login)
     try:
         return psycopg.connect(
-            host=profile.host,
+            host=profile.host_of("postgres"),
             port=profile.port("postgres"),
             user=user,
             password=profile.credentials.password(login),

@@ -74,7 +74,7 @@ class MetastoreComponent(Component):
             "-cp",
             class_path(box.conf("metastore"), home / "lib" / "*"),
             "headwater.LoopbackMetastore",
-            profile.host,
+            profile.listen,
             str(profile.port("metastore")),
         ]
         return Command(argv, {**FRUGAL_ENV, "METASTORE_HOME": str(home)}, cwd=box.data("metastore"))
@@ -110,8 +110,8 @@ def metastore_client(profile: Profile, *, timeout: float = 30) -> Iterator[Any]:
     from thrift.transport import TSocket, TTransport  # noqa: PLC0415
 
     logging.getLogger("thrift.transport.TSocket").setLevel(logging.CRITICAL)  # it repeats what it raises
-    client = HiveMetastoreClient(profile.host, profile.port("metastore"))
-    socket = TSocket.TSocket(profile.host, profile.port("metastore"))
+    client = HiveMetastoreClient(profile.host_of("metastore"), profile.port("metastore"))
+    socket = TSocket.TSocket(profile.host_of("metastore"), profile.port("metastore"))
     socket.setTimeout(timeout * 1000)
     client._iprot = client._oprot = TBinaryProtocol(TTransport.TBufferedTransport(socket))  # noqa: SLF001 - it offers no time-out
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 import subprocess
@@ -81,11 +82,12 @@ class PostgresComponent(Component):
                 f"{folder / _CLUSTER} was made by PostgreSQL {found}, and this is {_MAJOR}. "
                 "Start the older Headwater once and export from it.",
             )
+        _admit(folder / _CLUSTER / "pg_hba.conf", box.profile.listen)
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
         """Return the server's process; it has no configuration file of ours."""
         profile = box.profile
-        settings = {**_SETTINGS, "listen_addresses": profile.host, "port": str(profile.port("postgres"))}
+        settings = {**_SETTINGS, "listen_addresses": profile.listen, "port": str(profile.port("postgres"))}
         program = box.runtimes.path("postgres") / "bin" / "postgres"
         argv = [str(program), "-D", str(box.data("postgres") / _CLUSTER)]
         argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -139,6 +141,15 @@ def _make_cluster(box: Box, folder: Path) -> None:
     if done.returncode:
         raise ComponentError(f"initdb could not make {folder}: {(done.stderr or done.stdout).strip()}")
     unfinished.rename(folder / _CLUSTER)
+
+
+def _admit(rules: Path, listen: str) -> None:
+    """Let clients in from where the server listens for them, with their passwords; initdb admits this machine alone."""
+    if ipaddress.ip_address(listen).is_loopback:
+        return
+    known, rule = rules.read_text(encoding="utf-8"), "host all all all scram-sha-256\n"
+    if rule not in known:
+        rules.write_text(known + rule, encoding="utf-8")
 
 
 def _write_new(path: Path, text: str) -> None:

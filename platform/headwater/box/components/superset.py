@@ -144,7 +144,7 @@ class SupersetComponent(Component):
             "--workers=1",
             "--worker-class=gthread",
             "--threads=8",
-            f"--bind={box.profile.address('superset')}",
+            f"--bind={box.profile.listening('superset')}",
             "--timeout=120",
             "--graceful-timeout=10",
             "--no-control-socket",
@@ -204,8 +204,8 @@ def _environment(box: Box) -> dict[str, str]:
         # Trino is on this machine and has its own authority, whatever the user has for the world outside.
         "REQUESTS_CA_BUNDLE": "",
         "CURL_CA_BUNDLE": "",
-        "NO_PROXY": f"{profile.host},localhost",
-        "no_proxy": f"{profile.host},localhost",
+        "NO_PROXY": f"{profile.host_of('trino-tls')},localhost",
+        "no_proxy": f"{profile.host_of('trino-tls')},localhost",
     }
 
 

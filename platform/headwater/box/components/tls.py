@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from headwater.profile import Profile
@@ -19,11 +20,11 @@ _CA_LIFE, _LIFE, _RENEW = timedelta(days=3650), timedelta(days=730), timedelta(d
 
 def ca_path(profile: Profile) -> Path:
     """Return the certificate that clients verify Trino with."""
-    return profile.home / "tls" / "ca.pem"
+    return profile.trust / "ca.pem"
 
 
 def ensure_certificates(profile: Profile) -> Path:
-    """Return the file with Trino's key and certificate, made or renewed when needed; ``ca.pem`` lies beside it."""
+    """Return the file with Trino's key and certificate, made or renewed when needed, and publish its authority."""
     folder = profile.home / "tls"
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     server = folder / "server.pem"
@@ -31,8 +32,16 @@ def ensure_certificates(profile: Profile) -> Path:
         _make_authority(folder, profile.home.name)
         server.unlink(missing_ok=True)
     if not _good(server, _RENEW):
-        _make_server(folder, profile.host)
+        _make_server(folder, profile.names("trino-tls"))
+    _publish(folder / "ca.pem", ca_path(profile))
     return server
+
+
+def _publish(authority: Path, to: Path) -> None:
+    """Put the authority where clients look for it; the keys stay with Trino."""
+    if not to.exists() or to.read_bytes() != authority.read_bytes():
+        to.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        _write(to, authority.read_bytes(), 0o644)
 
 
 def _good(path: Path, margin: timedelta) -> bool:
@@ -63,7 +72,7 @@ def _make_authority(folder: Path, box: str) -> None:
     _write(folder / "ca.pem", _signed(builder, key), 0o644)
 
 
-def _make_server(folder: Path, host: str) -> None:
+def _make_server(folder: Path, names: Iterable[str]) -> None:
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
     from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415
@@ -71,15 +80,23 @@ def _make_server(folder: Path, host: str) -> None:
     authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
     signer: Any = load_pem_private_key((folder / "ca-key.pem").read_bytes(), password=None)
     key = _new_key()
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(host))]
     builder = (
         _certificate(_name("localhost"), authority.subject, key, _LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_subject(name) for name in names]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
     _write(folder / "server.pem", _key_bytes(key) + _signed(builder, signer), 0o600)
+
+
+def _subject(name: str) -> Any:
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _certificate(subject: Any, issuer: Any, key: Any, life: timedelta) -> Any:

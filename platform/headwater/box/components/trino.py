@@ -104,7 +104,7 @@ class TrinoComponent(Component):
 
     def url(self, box: Box, role: str) -> str | None:
         """Return the address of clients and of the page."""
-        return f"https://{box.profile.address('trino-tls')}" if role == "" else None
+        return f"https://{box.profile.public_address('trino-tls')}" if role == "" else None
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def _connected(profile: Profile, timeout: float) -> Iterator[Any]:
         session.trust_env = False
         session.verify = str(ca_path(profile))
         yield connect(
-            host=profile.host,
+            host=profile.host_of("trino-tls"),
             port=profile.port("trino-tls"),
             http_scheme="https",
             http_session=session,
@@ -162,8 +162,8 @@ def _server(box: Box) -> dict[str, object]:
     return {
         "node.id": "headwater",
         "node.environment": "headwater",
-        "node.internal-address": profile.host,
-        "node.bind-ip": profile.host,
+        "node.internal-address": profile.host_of("trino"),
+        "node.bind-ip": profile.listen,
         "plugin.dir": box.runtimes.path("trino") / "plugin",
         "catalog.config-dir": conf / "catalog",
         "coordinator": "true",
