@@ -12,7 +12,7 @@ ROWS ?= 1000000
 YEARS ?= 2019-2023
 
 ##@ Use
-.PHONY: help demo
+.PHONY: help demo images
 help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -23,8 +23,11 @@ demo: $(BIN)/.installed  ## Bring up the whole platform and fill it with demo da
 	@$(BIN)/headwater dashboards push
 	@$(BIN)/headwater tour
 
+images: $(BIN)/.installed  ## Build the container images, where there is a container engine (see docs/compose.md)
+	@$(BIN)/headwater images
+
 ##@ Develop
-.PHONY: install lint types contracts unit test test-full bench bench-readme format clean
+.PHONY: install lint types contracts unit deploy-test test test-full bench bench-readme format clean
 install: $(BIN)/.installed-dev  ## Make .venv with everything that tests need
 
 lint: $(BIN)/.installed-dev  ## Style and formatting
@@ -39,6 +42,9 @@ contracts: $(BIN)/.installed-dev  ## Which package may import which
 
 unit: $(BIN)/.installed-dev  ## Tests without services
 	@$(BIN)/pytest tests/unit
+
+deploy-test: $(BIN)/.installed-dev  ## Tests of the tree, the images and the compose file; none is started
+	@$(BIN)/pytest tests/deploy
 
 test: lint types contracts  ## Tier 1: everything above, and the real services with small data
 	@$(BIN)/headwater fetch

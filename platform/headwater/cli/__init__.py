@@ -37,11 +37,13 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
 # What the box, images and maintainers call.
 _PLUMBING: Mapping[str, tuple[str, str]] = {
     "fetch": ("headwater.cli.fetch:fetch", "Bring the runtimes of every component into the cache; `up` does it, too."),
+    "images": ("headwater.cli.images:images", "Build the container images from the lock file."),
     "init-env": ("headwater.cli.env:init_env", "Write the passwords that containers start with into .env."),
     "lock": ("headwater.cli.fetch:lock", "Make the lock file anew from the list of coordinates."),
     "migrate": ("headwater.cli.box:migrate", "Bring one component's state to this version."),
     "probe": ("headwater.cli.box:probe", "Use one component once; the exit code says whether it is ready."),
     "run": ("headwater.cli.box:run", "Become one component's process."),
+    "sbom": ("headwater.cli.images:sbom", "Write what a component's image is made of, as CycloneDX."),
 }
 _GROUP = "headwater.commands"
 

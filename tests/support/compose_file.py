@@ -1,0 +1,76 @@
+"""docker-compose.yml and the Dockerfile as a container engine reads them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+DOCKERFILE = ROOT / "docker" / "Dockerfile"
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
+
+
+class MissingError(Exception):
+    """A variable that the file insists on is not set; the message is the file's own."""
+
+
+def compose_file(given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the compose file with its variables filled in.
+
+    Raises:
+        MissingError: One that it insists on is not given.
+    """
+    filled: dict[str, Any] = _filled(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")), given)
+    return filled
+
+
+def image_environment() -> dict[str, str]:
+    """Return the variables that every image sets."""
+    stage = stages()["base"]
+    return {
+        name: text
+        for instruction, rest in stage
+        if instruction == "ENV"
+        for name, _, text in (one.partition("=") for one in rest.split())
+    }
+
+
+def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that a service's process has."""
+    return {**image_environment(), **{name: str(text) for name, text in service["environment"].items()}}
+
+
+def stages() -> dict[str, list[tuple[str, str]]]:
+    """Return the Dockerfile's stages: each instruction with what follows it, the FROM line first."""
+    text = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^\s*#.*\n", "", DOCKERFILE.read_text(encoding="utf-8")))
+    found: dict[str, list[tuple[str, str]]] = {"": []}
+    for line in filter(None, text.splitlines()):
+        instruction, _, rest = line.partition(" ")
+        if instruction == "FROM":
+            found[rest.rpartition(" AS ")[2]] = []
+        found[list(found)[-1]].append((instruction, rest))
+    return found
+
+
+def _filled(value: Any, given: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(one, given) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, given) for one in value]
+    return _VARIABLE.sub(lambda found: _value(given, *found.groups()), value) if isinstance(value, str) else value
+
+
+def _value(given: Mapping[str, str], name: str, operator: str | None, rest: str | None) -> str:
+    if given.get(name):
+        return given[name]
+    if operator == ":?":
+        raise MissingError(f"{name}: {rest}")
+    return rest or ""
