@@ -137,7 +137,7 @@ def _channel(url: str) -> Any:
     """Return what opens the client's connections; beyond ``localhost`` its own would send a token over TLS alone."""
     from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - slow to import
 
-    class Plain(DefaultChannelBuilder):  # type: ignore[misc]
+    class Plain(DefaultChannelBuilder):
         def metadata(self) -> list[tuple[str, str]]:
             return [*super().metadata(), *([("authorization", f"Bearer {self.token}")] if self.token else [])]
 
