@@ -242,7 +242,8 @@ def _show(answer: dict[str, Any], output: str, table_text: str) -> None:
 
 
 def _there(one: dict[str, Any]) -> str:
-    return {True: "there", False: "gone"}.get(one["readable"], "")
+    known: dict[Any, str] = {True: "there", False: "gone"}
+    return known.get(one.get("readable"), "")
 
 
 def _spans(keys: list[str]) -> str:

@@ -15,7 +15,6 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from headwater import layout
 from headwater.errors import CheckFailed, HeadwaterError
 from headwater.table import TableName
-from headwater.write import RawState
 
 from headwater_catalog._told_facets import PRODUCER, check_facets, made_facet, own_facet, profile_facets, shape_facets
 from headwater_catalog.client import Client
@@ -79,6 +78,8 @@ def tell_ingested(profile: Profile, done: Ingested) -> None:
 
 def ingested_event(done: Ingested, bucket: str) -> dict[str, Any]:
     """Return the event of one ingest."""
+    from headwater.write import RawState  # noqa: PLC0415 - definitions load without the write path
+
     name = TableName.parse(done.table)
     state = RawState(partition="", location=done.location, files=done.originals)
     written = _dataset(bucket, name, rows=done.rows, size=done.bytes, snapshot=done.snapshot_id)

@@ -166,6 +166,7 @@ def test_orphans_go_once_they_are_old_and_never_while_the_table_is_written(lake)
     assert lake.rows(f"{table} GROUP BY 1", select="mark, count(*)") == [("new", 20), ("x", 20)]
 
 
+@pytest.mark.full
 def test_a_table_in_the_same_place_keeps_its_files(lake):
     """A renamed table stays where it was, and a new one of its former name lies there, too: neither is cleaned."""
     table = years(lake)
@@ -194,6 +195,7 @@ def test_a_publish_during_a_compaction_wins(lake):
     assert lake.stages(table) == lake.objects(table, "/_leases") == []
 
 
+@pytest.mark.full
 def test_a_publish_of_another_partition_stops_no_compaction(lake):
     """Both come through."""
     table = years(lake)
@@ -220,6 +222,7 @@ def test_a_compaction_during_a_publish_changes_nothing_about_it(lake):
     assert lake.rows(f"{table} GROUP BY 1, 2", select="year, mark, count(*)") == [(2019, "new", 20), (2020, "x", 20)]
 
 
+@pytest.mark.full
 def test_rows_that_are_changed_by_hand_meanwhile_are_neither_lost_nor_doubled(lake):
     """Updates, publishes and compactions at once: every reader counts the same rows, and no update is undone."""
     table = scattered(lake)
@@ -265,7 +268,7 @@ def test_rows_that_are_changed_by_hand_meanwhile_are_neither_lost_nor_doubled(la
     assert lake.stages(table) == lake.objects(table, "/_leases") == []
 
 
-@pytest.mark.parametrize("death", ["copied", "compacted"])
+@pytest.mark.parametrize("death", [pytest.param("copied", marks=pytest.mark.full), "compacted"])
 def test_what_a_killed_upkeep_leaves_goes_with_the_next_one(lake, death):
     """Killed before or after its commit: the rows are whole, and copy, lease and stage go after the lease."""
     table = scattered(lake)
@@ -418,6 +421,7 @@ def test_the_past_is_told_when_its_data_are_gone(lake):
     assert readable == {str(first): False, str(second): False, str(third): True}
 
 
+@pytest.mark.full
 def test_dagsters_job_maintains_the_lake(lake, monkeypatch):
     """The job does what the command does; here it is kept from the tables of other tests."""
     table = scattered(lake)

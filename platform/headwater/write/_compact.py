@@ -55,7 +55,7 @@ class Batch:
     Args:
         files: The files, whole partitions' worth of small ones.
         base: The snapshot that read them when they were chosen.
-        deletes: The sequence number of the table's last commit then; what deletes rows later has a higher one.
+        deletes: That snapshot's sequence number; what deletes rows later has a higher one.
         exact: No row of theirs is deleted, so their copy has as many rows as they say.
     """
 

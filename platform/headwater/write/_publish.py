@@ -107,7 +107,7 @@ class Publication:
                         overwrite.delete_data_file(file)
                     for file in self.staged.files:
                         overwrite.append_data_file(file)
-        return Landed(overwrite.snapshot_id, table.metadata)
+        return Landed(int(overwrite.snapshot_id), table.metadata)
 
     def _requirements(self, table: IcebergTable) -> tuple[Any, ...]:  # noqa: ARG002 - a rewrite asks more of it
         return (NotFenced(target=str(self.stage.target), token=self.stage.token),)

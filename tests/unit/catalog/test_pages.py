@@ -158,6 +158,20 @@ def edge(evil: str) -> dict:
     }
 
 
+def explained(evil: str) -> dict:
+    """Return an explanation that is hostile in every field."""
+    write = {"table": evil, "partitions": [evil], "at": NOW, "run": evil, "how": evil, "rows": 1, "snapshot": evil}
+    file = {"table": evil, "name": evil, "partition": evil, "size": 1, "lines": None, "location": evil, "sha256": evil}
+    return {
+        "table": evil,
+        "partition": evil,
+        "column": evil,
+        "cut": True,
+        "writes": [{**write, "steps": 1, "certain": False, "readable": one} for one in (True, False, None)],
+        "files": [{**file, "run": evil, "readable": False}],
+    }
+
+
 def pages(evil: str) -> dict[str, str]:
     """Return every page over hostile facts."""
     about, way = table(evil), {"cut": True, "columns": [edge(evil)]}
@@ -194,6 +208,7 @@ def pages(evil: str) -> dict[str, str]:
             links=links,
             edges={"up": [edge(evil)], "down": [edge(evil)]},
         ),
+        "explain": render("explain.html", here="explain", table=about, found=explained(evil)),
         "column": render(
             "column.html", here="", table=about, column=evil, facts=about["columns"][0], ways={"up": way, "down": way}
         ),
@@ -232,7 +247,8 @@ def test_a_link_leads_to_the_very_name(evil):
             split = urlsplit(held["href"])
 
             assert split.path in ("/", "/table", "/column", "/run", "/lineage", "/impact", "/explain", "/health"), name
-            assert set(parse_qs(split.query)) <= {"name", "column", "run", "as_of", "want", "owner", "tag", "q"}
+            known = {"name", "column", "partition", "run", "as_of", "want", "owner", "tag", "q"}
+            assert set(parse_qs(split.query)) <= known
             given = {text for key, texts in parse_qs(split.query).items() if key != "want" for text in texts}
             assert given <= {evil, "pii"}, name
 
