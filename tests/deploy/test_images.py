@@ -103,6 +103,9 @@ def test_the_image_sets_what_the_profile_reads():
     ours = {name for name in image_environment() if name.startswith("HEADWATER_")}
 
     assert ours == {"HEADWATER_HOME", "HEADWATER_CACHE", "HEADWATER_PROJECT"}
+    made = given("base", "RUN")[0].split()
+    # Nothing runs without a project's folder, fetching neither; a new volume gets the owner that its folder has here.
+    assert {image_environment()[name] for name in ("HEADWATER_HOME", "HEADWATER_PROJECT")} < set(made)
     for stage in STAGES:
         for line in (*given(stage, "ARG"), *given(stage, "ENV")):
             assert "PASSWORD" not in line

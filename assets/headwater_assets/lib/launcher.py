@@ -96,9 +96,10 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         if not is_elsewhere(run.tags):
             return living_process(run.tags) is not None
         try:
-            return run.run_id in ask(self._socket, {})["runs"]
+            running: list[str] = ask(self._socket, {})["runs"]
         except ComponentError:
             return True  # its runner is busy, or about to start anew; then it says that it has no such run
+        return run.run_id in running
 
     def _end(self, run: DagsterRun) -> None:
         if not is_elsewhere(run.tags):

@@ -135,7 +135,7 @@ class SparkEngine(Engine):
 
 def _channel(url: str) -> Any:
     """Return what opens the client's connections; beyond ``localhost`` its own would send a token over TLS alone."""
-    from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - slow to import
+    from pyspark.sql.connect.client.core import DefaultChannelBuilder  # noqa: PLC0415 - slow to import
 
     class Plain(DefaultChannelBuilder):
         def metadata(self) -> list[tuple[str, str]]:
@@ -145,7 +145,8 @@ def _channel(url: str) -> Any:
             return self._insecure_channel(self.endpoint)
 
     stock = DefaultChannelBuilder(url)
-    return stock if stock.host == "localhost" else Plain(url)
+    # No proxy leads to a component.
+    return stock if stock.host == "localhost" else Plain(url, [("grpc.enable_http_proxy", 0)])
 
 
 def _connect(url: str) -> Any:
