@@ -6,7 +6,6 @@ import ssl
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 
 import pytest
 import requests
@@ -16,6 +15,7 @@ from headwater.box.lockfile import LockedFile
 from headwater.box.registries import Coordinate, Maven, Pypi
 from headwater.box.wheelhouse import best_file, read_pins
 from headwater.errors import ConfigError, FetchError
+from headwater.profile import Profile
 
 SETTINGS_XML = """<settings xmlns="urn:x">
   <servers><server><id>corp</id><username>me</username><password>${{env.MAVEN_SECRET}}</password></server></servers>
@@ -129,7 +129,7 @@ def test_a_ca_file_that_is_not_there_is_named(monkeypatch):
 @pytest.fixture
 def https(tmp_path):
     """A server whose certificate is by a CA of its own: its address and the CA's file."""
-    certificate = ensure_certificates(SimpleNamespace(home=tmp_path, host="127.0.0.1"))
+    certificate = ensure_certificates(Profile.load({}, HEADWATER_PROJECT=str(tmp_path), HEADWATER_HOME=str(tmp_path)))
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hello)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
