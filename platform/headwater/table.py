@@ -220,7 +220,8 @@ class Table:
         fresh_within_hours: Age of the newest publish after which the table counts as stale.
         keep: How long former states stay readable; in the raw zone, how long former loads of files stay in the lake.
         tags: Free labels.
-        profiled: Every write looks at what its columns hold: nulls, distinct values, range, histogram, frequent values.
+        profiled: Every write also asks its engine for distinct values, histograms and frequent texts of its rows; nulls
+            and ranges are known without.
 
     Raises:
         DefinitionError: The declaration contradicts itself; the sentence names the table.
@@ -240,7 +241,7 @@ class Table:
     fresh_within_hours: float | None = None
     keep: Keep = field(default_factory=Keep)
     tags: tuple[str, ...] = ()
-    profiled: bool = True
+    profiled: bool = False
 
     def __post_init__(self) -> None:
         for problem in _problems(self):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headwater._profileplan import profile_columns
 from headwater.errors import QueryError
@@ -53,14 +53,15 @@ def written_partitions(
         log: Told why nobody could look.
     """
     files = _by_partition(table, staged, tuple(keys))
-    profiles: Mapping[Value, Mapping[str, ColumnProfile]] = {}
-    if table.profiled:
-        bounds = {value: column_bounds(some, staged.table.schema()) for value, some in files.items()}
-        relation = relation_name(stage.name, engine.dialect.name)
-        try:
-            profiles = profile_columns(table, relation, engine.dialect, bounds, engine.rows)
-        except QueryError as error:
-            log(f"{table}: what its columns hold is not known. {error}")
+    bounds = {value: column_bounds(some, staged.table.schema()) for value, some in files.items()}
+    relation = relation_name(stage.name, engine.dialect.name)
+    profiles: Mapping[Value, Mapping[str, ColumnProfile]]
+    try:
+        asked = engine.rows if table.profiled else _nothing
+        profiles = profile_columns(table, relation, engine.dialect, bounds, asked)
+    except QueryError as error:
+        log(f"{table}: only nulls and ranges of its columns are known. {error}")
+        profiles = profile_columns(table, relation, engine.dialect, bounds, _nothing)
     return tuple(
         WrittenPartition(
             key="" if value is None else keys[value],
@@ -71,6 +72,12 @@ def written_partitions(
         )
         for value, some in files.items()
     )
+
+
+def _nothing(statement: str) -> list[dict[str, Any]]:
+    """Answer that nobody was asked."""
+    del statement
+    return []
 
 
 def _by_partition(table: Table, staged: Staged, values: Sequence[int | date | str]) -> Files:
