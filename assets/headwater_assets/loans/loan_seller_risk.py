@@ -10,6 +10,7 @@ loan_seller_risk = Table(
     name="curated.loan_seller_risk",
     doc="One row per seller over all years: how much it sold and what share of it went bad.",
     owner="team:risk",
+    profiled=True,
     columns=(
         Column("seller_name", "string", "Who sold the loans; 'unknown' where the file does not say.", required=True),
         Column("loans", "long", "Loans sold.", required=True),

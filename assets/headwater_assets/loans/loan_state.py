@@ -11,6 +11,7 @@ loan_state = Table(
     name="curated.loan_state",
     doc="One row per state and origination year: how many loans were made, of which quality, and how many went bad.",
     owner="team:loans",
+    profiled=True,
     columns=(
         Column("state", "string", "Two-letter state or territory of the property.", required=True),
         YEAR,
