@@ -418,7 +418,7 @@ def test_pages_are_whole_and_safe(site, path, given):
         ("/column", {"name": STATE, "column": "nothing"}, 404, "has no column"),
         ("/run", {"run": "nothing"}, 404, "knows no run"),
         ("/lineage", {"name": STATE, "as_of": "yesterday"}, 404, "no run, snapshot or time"),
-        ("/health", {"want": "love"}, 400, "give one of failing, stale"),
+        ("/health", {"want": "love"}, 400, "give one of failing, breaking a check, stale"),
         ("/nowhere", {}, 404, "The catalog has no GET /nowhere."),
         ("/table", {"name": "a\x00b"}, 400, "NUL"),
         ("/static/nothing.js", {}, 404, "The catalog has no"),
