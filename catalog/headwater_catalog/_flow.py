@@ -115,8 +115,9 @@ class _Walk:
     def _rows(self, scope: Scope, select: exp.Select, made: Flow) -> None:
         for key in ("where", "having", "qualify"):
             made.rows |= self._as(Kind.FILTER, select.args.get(key), scope, made)
-        for join in select.args.get("joins") or ():
-            made.rows |= self._as(Kind.JOIN, join.args.get("on"), scope, made)
+        for join in select.find_all(exp.Join):
+            if join.parent_select is select:  # in parentheses, too, as Trino writes those of a view
+                made.rows |= self._as(Kind.JOIN, join.args.get("on"), scope, made)
         made.rows |= self._as(Kind.AGGREGATED, select.args.get("group"), scope, made)
 
     def _as(self, kind: Kind, node: exp.Expr | None, scope: Scope, made: Flow) -> set[Item]:

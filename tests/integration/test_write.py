@@ -32,7 +32,7 @@ def test_a_write_can_be_read_by_both_engines_and_says_who_made_it(lake):
     assert (published.rows, published.rejected, published.table) == (3, 0, table.name)
     assert published.files >= 1
     assert published.bytes > 0
-    assert set(published.seconds) == {"prepare", "stage", "check", "publish"}
+    assert set(published.seconds) == {"prepare", "stage", "check", "profile", "publish"}
     [snapshot] = lake.snapshots(table)
     assert snapshot.snapshot_id == published.snapshot_id
     assert snapshot.summary.additional_properties["headwater.run"] == "run-1"

@@ -110,6 +110,12 @@ def test_updates_and_deletes():
     assert tables("INSERT INTO curated.t SELECT id, v + 1, w FROM curated.t") == ("curated.t", {"curated.t"})
 
 
+def test_a_join_in_parentheses_decides_about_rows():
+    """Trino writes a view's joins so; a join below, in a query of its own, counts once."""
+    sql = "CREATE VIEW curated.n AS SELECT a.x FROM (curated.a a INNER JOIN curated.b b ON (a.id = b.id))"
+    assert edges(sql) == {"a.x copied x", "a.id join", "b.id join"}
+
+
 def test_self_joins_have_no_loops_and_one_source():
     """One table under two aliases is one source of a query."""
     sql = "SELECT l.id, r.x FROM curated.a AS l JOIN curated.a AS r ON l.id = r.y"
