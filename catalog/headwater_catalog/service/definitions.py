@@ -42,10 +42,12 @@ class Watch(Background):
 
     def _work(self) -> None:
         published: object = None
+        # Packages above may watch more than files. Looked for once: that reads all that is installed.
+        added = [point.load() for point in entry_points(group="headwater.changes")]
         while not self._stop.is_set():
-            # A commit changes no file, but what is said of their revisions; packages above may watch more than files.
-            added = [point.load()(self._profile) for point in entry_points(group="headwater.changes")]
-            states = (definition_states(self._profile), repository_state(self._profile.project), added)
+            # A commit changes no file, but what is said of their revisions.
+            more = [changes(self._profile) for changes in added]
+            states = (definition_states(self._profile), repository_state(self._profile.project), more)
             settled = states == published or self._load()
             published = states if settled else None
             self._stop.wait(_LOOK_SECONDS if settled else _AGAIN_SECONDS)
