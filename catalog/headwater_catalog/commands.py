@@ -108,13 +108,14 @@ def lineage(*, name: str, direction: str, depth: int, columns: bool, as_of: str,
 @click.option("--fail", is_flag=True, help="End with exit code 1 when anything breaks.")
 @output_option("table", "json")
 def impact(*, name: str, fail: bool, output: str) -> None:
-    """Show every table and column that breaks when a table or column goes, and whose they are."""
+    """Show every table, column, chart and dashboard that breaks when a table or column goes, and whose they are."""
     given, column = _split(name)
     answer = _ask("impact", name=given, column=column)
     rows = [
         {
-            "table": one["table"],
-            "columns": ", ".join(one["columns"]) or "which rows",
+            "what": one["table"],
+            "kind": one["kind"],
+            "columns and charts": ", ".join([*one["columns"], *one["charts"]]) or "which rows",
             "certain": one["certain"],
             "owner": one["owner"],
             "steps": one["steps"],

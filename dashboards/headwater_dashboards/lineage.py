@@ -55,9 +55,10 @@ def facts_of(written: Documents, by_hand: Documents, project: Project, profile: 
     tables = {str(one.data["table"]): one.data["listed"] for one in by_hand.of("datasets")}
     tables |= {table.name: tuple(table.types) for table in project.tables}
     domains = {name: source.domain for name, source in project.sources.items()}
+    shown = _shown(documents, profile)
     return (
         *(_virtual(one, tables, profile) for one in by_hand.of("datasets") if "sql" in one.data),
-        *(_chart(one, documents, tables, domains, profile) for one in documents.of("charts")),
+        *(_chart(one, documents, tables, domains, shown.get(one.name, "")) for one in documents.of("charts")),
         *(_dashboard(one, documents, tables, profile) for one in documents.of("dashboards")),
     )
 
@@ -78,12 +79,23 @@ def _virtual(one: Document, tables: Mapping[str, Sequence[str]], profile: Profil
     )
 
 
+def _shown(documents: Documents, profile: Profile) -> dict[str, str]:
+    """Return where charts are shown: their own page in Superset, or the first dashboard that has them."""
+    page = f"http://{profile.address('superset')}/explore/?slice_id="
+    shown = {one.name: f"{page}{number}" for one in documents.of("charts") if (number := number_of(one))}
+    for one in documents.of("dashboards"):
+        for _, name in charts_in(one.data):
+            if found := documents.find("charts", name):
+                shown.setdefault(found.name, dashboard_url(profile, slug_of(one)))
+    return shown
+
+
 def _chart(
     one: Document,
     documents: Documents,
     tables: Mapping[str, Sequence[str]],
     domains: Mapping[str, str],
-    profile: Profile,
+    url: str,
 ) -> TableFacts:
     dataset = documents.find("datasets", one.data["dataset"])
     table = str(dataset.data["table"]) if dataset else ""
@@ -92,7 +104,7 @@ def _chart(
         name=_name(one),
         kind="chart",
         title=str(one.data["title"]),
-        url=f"http://{profile.address('superset')}/explore/?slice_id={number_of(one)}" if number_of(one) else "",
+        url=url,
         doc=str(one.data.get("description", "")),
         domain=domains.get(table, ""),
         columns=tuple(ColumnFacts(name, kind, sql) for name, (kind, sql) in outputs.items()),

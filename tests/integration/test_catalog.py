@@ -355,7 +355,7 @@ def test_commands_answer_as_tables_and_json(box, api, names):
     shown = {one["table"]: one for one in impact["breaks"] if one["kind"] in ("chart", "dashboard")}
     assert shown["chart:average_credit_score"]["columns"] == ["credit_score"]
     assert shown["dashboard:loan_portfolio"]["title"] == "Loan portfolio"
-    assert "average_credit_score" in shown["dashboard:loan_portfolio"]["columns"]
+    assert "Average credit score" in shown["dashboard:loan_portfolio"]["charts"]
     assert headwater(box, "impact", f"{names[0]}.x", "--fail", check=False).returncode == 1
     assert headwater(box, "impact", names[1], "--fail").returncode == 0
     assert "41" in told("history", names[1])

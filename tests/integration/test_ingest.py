@@ -214,7 +214,7 @@ def test_rejected_rows_are_a_table(ingests):
     assert (done.rows, done.rejected) == (2, 1)
     aside = f"{ingests.table}__rejected"
     columns = "source_file, source_line, reject_reason, source_text"
-    assert ingests.rows(columns, aside) == [("r.csv", 3, "1 fields where there should be 2", "2")]
+    assert ingests.rows(columns, aside) == [("r.csv", 3, "1 field where there should be 2", "2")]
     ingests(ingests.file("g.csv", "a,b\n1,x\n"), if_exists="replace")
     assert ingests.rows(columns, aside) == []
 

@@ -12,6 +12,7 @@ from headwater.box.serving import require_running, was_stopped
 from headwater.errors import ComponentError, ConfigError, WriteError
 from headwater.profile import Profile
 from headwater.project import load_project
+from headwater.words import amount
 
 from headwater_assets.lib.outdated import outdated, without_files
 from headwater_assets.lib.plan import batches, every_key, keys_between, keys_with_files, select
@@ -143,12 +144,12 @@ def _write(dagster: Webserver, runs: Sequence[Batch], profile: Profile, *, wait:
     for run in runs:
         span = f" {run.first}..{run.last}" if run.first != run.last else f" {run.first}".rstrip()
         run_id = dagster.launch(run.assets, run.tags)
-        click.echo(f"{_clock(began)} run {run_id}: {_tables(len(run.tables))}{span}")
+        click.echo(f"{_clock(began)} run {run_id}: {amount(len(run.tables), 'table')}{span}")
         if wait:
             _follow(dagster, profile, run_id, began, len(run.tables))
     if wait and runs:
         written = {table.name for run in runs for table in run.tables}
-        click.echo(f"{_clock(began)} done: {_tables(len(written))} written")
+        click.echo(f"{_clock(began)} done: {amount(len(written), 'table')} written")
 
 
 def _follow(dagster: Webserver, profile: Profile, run_id: str, began: float, steps: int) -> None:
@@ -235,12 +236,9 @@ class _Progress:
     def _rows(self, table: str) -> str:
         numbers = self._numbers[table].metadata
         rejected = numbers.get("rejected", 0)
-        said = f"{numbers.get('dagster/row_count', 0):,.0f} rows"
+        count = numbers.get("dagster/row_count", 0)
+        said = f"{count:,.0f} {'row' if count == 1 else 'rows'}"
         return f"{said}, {rejected:,.0f} rejected," if rejected else said
-
-
-def _tables(number: int) -> str:
-    return "1 table" if number == 1 else f"{number} tables"
 
 
 def _clock(began: float) -> str:

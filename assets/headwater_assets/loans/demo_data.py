@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from headwater.errors import ConfigError
+from headwater.words import amount
 
 from headwater_assets.loans._draws import Draws
 from headwater_assets.loans._files import MALFORMED_KINDS, LineFile, WrittenFile
@@ -151,7 +152,7 @@ def _write_locked(request: LoansRequest, out: Path, *, force: bool, say: Say) ->
     manifest = _read_manifest(out)
     there = _already_there(request, out, manifest)
     if there is not None and not force:
-        say(f"{out} already there: {len(there.files)} files of the same request.")
+        say(f"{out} already there: {amount(len(there.files), 'file')} of the same request.")
         return there
     if not force:
         _refuse_to_overwrite(request, out, manifest)

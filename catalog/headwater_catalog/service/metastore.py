@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.box.components.metastore import metastore_client
 from headwater.errors import ComponentError
 from headwater.table import ZONES
+from headwater.words import amount
 
 from headwater_catalog._names import parts_of
 from headwater_catalog.notices import Happening, TableState, notices, table_state
@@ -84,7 +85,7 @@ class Follower(Background):
         names = [(zone, name) for zone in ZONES for name in client.get_all_tables(zone)]
         states = [*_found(client, names)]
         self._store.resync(states, current)
-        _LOG.info("%s tables of the metastore are known, as of notice %s", len(states), current)
+        _LOG.info("the metastore is known: %s, as of notice %s", amount(len(states), "table"), current)
 
 
 def _found(client: Any, names: Iterable[Sequence[str]]) -> Iterator[TableState]:

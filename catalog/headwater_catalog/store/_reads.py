@@ -248,7 +248,8 @@ class Reader:
                 "table": names[other],
                 **facts[other],
                 "steps": graph.nodes.get(other, 0),
-                "columns": sorted(columns - {""}),
+                "columns": sorted(columns - {""} - charts.get(other, {}).keys()),
+                "charts": sorted(title for name, title in charts.get(other, {}).items() if name in columns),
                 "all_rows": "" in columns,
                 "certain": other in certain,
             }
@@ -284,6 +285,7 @@ class Reader:
             "table": names[node],
             "nodes": sorted(nodes, key=lambda one: (one["steps"], one["name"])),
             "edges": [
+        charts = self._charts([other for other, fact in facts.items() if fact["kind"] == "dashboard"])
                 {
                     "source": names[source],
                     "target": names[target],
@@ -303,6 +305,16 @@ class Reader:
 
     def _node(self, name: str) -> int:
         try:
+    def _charts(self, dashboards: list[int]) -> dict[int, dict[str, str]]:
+        """Return the titles of dashboards' charts; to lineage they are columns of theirs."""
+        found: dict[int, dict[str, str]] = {}
+        for node, name, title in self._connection.execute(
+            "SELECT node_id, name, doc FROM column_fact WHERE node_id = ANY(%s) AND type = 'chart' AND until IS NULL",
+            (dashboards,),
+        ):
+            found.setdefault(node, {})[name] = title
+        return found
+
             found = self._nodes.find(name)
         except ValueError as error:
             raise NotFound(str(error)) from error

@@ -8,6 +8,7 @@ import click
 
 from headwater.box.lockfile import FetchSettings
 from headwater.profile import Profile
+from headwater.words import amount
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +52,7 @@ def lock(*, rehash: bool) -> None:
     with progress_on(_console()) as progress:
         made = relock(fetch_settings(Profile.load()), progress, rehash=rehash)
     files = {file.sha256 for runtime in made.runtimes.values() for file in runtime.files}
-    click.echo(f"Locked {len(made.runtimes)} runtimes of {len(files)} files.")
+    click.echo(f"Locked {amount(len(made.runtimes), 'runtime')} of {amount(len(files), 'file')}.")
 
 
 def _console() -> Console:

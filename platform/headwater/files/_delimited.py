@@ -13,6 +13,7 @@ from headwater.files._records import Record, broken_record, count_records, recor
 from headwater.files._relation import BadRow, Field, Relation
 from headwater.files._text import LONGEST_ROW, lines_at
 from headwater.files._types import quoted, text
+from headwater.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,8 +107,8 @@ def _header(source: Source, delimiter: str, options: Options) -> tuple[str, ...]
     if options.names:
         if len(options.names) != len(first.fields):
             raise InputError(
-                f"{source.shown}, line 1: there are {len(first.fields)} fields divided by {delimiter!r}, but "
-                f"{len(options.names)} names are given.",
+                f"{source.shown}, line 1: {amount(len(first.fields), 'field')} divided by {delimiter!r}, but "
+                f"{amount(len(options.names), 'name')} given.",
             )
         return column_names(options.names, where="--names")
     if not options.delimiter:
@@ -198,8 +199,8 @@ class Delimited(Relation):
         fields = len(file.header)
         numbers = [word for word in message.split() if word.isdigit()]
         reason = {
-            "MISSING COLUMNS": f"{numbers[-1] if numbers else 'fewer'} fields where there should be {fields}",
-            "TOO MANY COLUMNS": f"{numbers[-1] if numbers else 'more'} fields where there should be {fields}",
+            "MISSING COLUMNS": f"{_fields(numbers, 'fewer')} where there should be {fields}",
+            "TOO MANY COLUMNS": f"{_fields(numbers, 'more')} where there should be {fields}",
             "UNQUOTED VALUE": "text follows a closing quote",
             "LINE SIZE OVER MAXIMUM": f"the row is longer than {LONGEST_ROW // 1_000_000} MB",
         }.get(kind, kind.lower())
@@ -247,3 +248,7 @@ class Delimited(Relation):
         for place, value in zip(places, record.fields, strict=False):
             values[place] = "" if value == self._options.null else value
         return tuple(values)
+
+
+def _fields(numbers: Sequence[str], otherwise: str) -> str:
+    return amount(int(numbers[-1]), "field") if numbers else f"{otherwise} fields"

@@ -14,6 +14,7 @@ from headwater import layout
 from headwater.arrivals import arrivals
 from headwater.errors import StorageError, WriteError
 from headwater.metastores.base import RawLoad
+from headwater.words import amount
 from headwater.write import LoadedFile, Published, RawState, WrittenPartition
 from headwater.write._lease import Lease, expired_leases
 from headwater.write._lines import LineCount, usual_fields
@@ -174,8 +175,9 @@ class Arrival:
         found = usual_fields(path, self.files.delimiter) or len(self.table.columns)
         if found not in declared:
             raise WriteError(
-                f"{self.table} was not loaded: {path.name} has {found} fields divided by {self.files.delimiter!r}, "
-                f"but {' or '.join(map(str, sorted(declared)))} are declared. Correct the file or the definition.",
+                f"{self.table} was not loaded: {path.name} has {amount(found, 'field')} divided by "
+                f"{self.files.delimiter!r}, but {' or '.join(map(str, sorted(declared)))} are declared. "
+                "Correct the file or the definition.",
             )
         return found
 

@@ -13,6 +13,7 @@ from headwater.checks import run_checks
 from headwater.engines.base import StageJob
 from headwater.errors import CheckFailed, HeadwaterError, RowsLost, WriteError
 from headwater.sqlbody import relation_name
+from headwater.words import amount
 from headwater.write import Published
 from headwater.write._fence import discard, fence_and_discard
 from headwater.write._iceberg import RUN_MARK
@@ -118,10 +119,10 @@ class Attempt:
             rejected = rejects.staged(self.stack.metastore.iceberg()) if rejects else None
             self._account(raw, staged, rejected)
         read = unchanged(before, reads(self.table, self.stack, self.partitions, self.values))
-        self.log(f"{self.table}: staged {staged.rows} rows in {len(staged.files)} files")
+        self.log(f"{self.table}: staged {amount(staged.rows, 'row')} in {amount(len(staged.files), 'file')}")
         with self._phase("check"):
             checks = self._check(good)
-        self.log(f"{self.table}: checked, {len(checks)} checks")
+        self.log(f"{self.table}: checked, {amount(len(checks), 'check')}")
         with self._phase("profile"):
             keys = dict(zip(self.values, self.partitions, strict=True))
             written = written_partitions(self.table, self._engine, good, staged, keys=keys, log=self.log)

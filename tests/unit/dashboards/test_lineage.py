@@ -83,6 +83,7 @@ def test_a_dashboard_is_made_of_its_charts_and_filters(tmp_path):
     said = _lineage(dashboard, Origin.DECLARED)
 
     assert dashboard.url == "http://127.0.0.1:7701/superset/dashboard/loan-delinquency/"
+    assert _told(tmp_path)["chart:default_curves"].url == dashboard.url
     assert dashboard.owner == "team:risk"
     assert "chart:default_curves" in said.sources
     assert {"default_curves", "vintage_table"} <= {one.name for one in dashboard.columns}

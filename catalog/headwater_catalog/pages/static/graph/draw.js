@@ -191,7 +191,8 @@ function drawRow(model, node, box, row) {
 
 function drawMore(node, box) {
   const y = HEAD + 3 + box.rows.length * ROW;
-  const text = box.rows.length ? `and ${box.more} more columns` : `${box.more} columns`;
+  const columns = box.more === 1 ? "column" : "columns";
+  const text = box.rows.length ? `and ${box.more} more ${columns}` : `${box.more} ${columns}`;
   return press("all", node, `Show all columns of ${node.name}`, { class: "row", transform: `translate(0 ${y})` }, make("rect", { class: "row-box", x: 6, width: box.width - 7, height: ROW, rx: 3 }), make("text", { class: "node-sub", x: 14, y: 14 }, text));
 }
 

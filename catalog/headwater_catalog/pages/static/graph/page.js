@@ -32,10 +32,13 @@ function change(work, anchor) {
   return busy;
 }
 
+function amount(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 function say() {
-  const tables = model.nodes.size;
-  const parts = [`${tables} ${tables === 1 ? "table" : "tables"}, ${model.edges.size} ${model.edges.size === 1 ? "edge" : "edges"}`];
-  if (model.path) parts.push(`the path of ${model.path.table}.${model.path.column}: ${model.path.columns.size} columns in ${model.path.tables.size} tables`);
+  const parts = [`${amount(model.nodes.size, "table")}, ${amount(model.edges.size, "edge")}`];
+  if (model.path) parts.push(`the path of ${model.path.table}.${model.path.column}: ${amount(model.path.columns.size, "column")} in ${amount(model.path.tables.size, "table")}`);
   if (model.cut || model.path?.cut) parts.push("cut: there is more than is drawn");
   status.textContent = parts.join(" · ");
   const open = [...model.nodes.values()].some((node) => node.shown === "all");
