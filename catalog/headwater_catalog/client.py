@@ -32,8 +32,22 @@ class Client:
             QueryError: The event is refused; the catalog's own sentence.
             ComponentError: The catalog does not answer.
         """
+        self.change("POST", "lineage", json=event)
+
+    def change(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+        """Change something with the box's token and return the answer.
+
+        Args:
+            method: HTTP's verb.
+            path: Below ``/api/v1``.
+            content: ``json`` or ``params``, as requests knows them.
+
+        Raises:
+            QueryError: It is refused; the catalog's own sentence.
+            ComponentError: The catalog does not answer.
+        """
         shown = f"Bearer {self._profile.credentials.password('catalog')}"
-        self._answer("POST", "lineage", json=event, headers={"Authorization": shown})
+        return self._answer(method, path, headers={"Authorization": shown}, **content)
 
     def get(self, question: str, **parameters: object) -> dict[str, Any]:
         """Return the answer to one question of ``/api/v1``.

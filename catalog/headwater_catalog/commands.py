@@ -12,8 +12,9 @@ from headwater.cli.output import as_table, objects_as_table, output_option
 from headwater.profile import Profile
 
 from headwater_catalog.client import Client
+from headwater_catalog.model import FRESHNESS
 
-__all__ = ["explain", "history", "impact", "lineage", "search", "table"]
+__all__ = ["catalog", "explain", "history", "impact", "lineage", "search", "table"]
 
 _DOC_WIDTH = 60
 _FEW = 3
@@ -23,12 +24,14 @@ _FEW = 3
 @click.argument("text")
 @click.option("--zone", default="", help="Only tables of this zone.")
 @click.option("--owner", default="", help="Only tables of this owner.")
-@click.option("--tag", default="", help="Only tables with this tag.")
+@click.option("--tag", default="", help="Only tables with this tag, inherited ones included.")
+@click.option("--domain", default="", help="Only tables of this domain.")
+@click.option("--freshness", default="", type=click.Choice(("", *FRESHNESS)), help="Only fresh or stale tables.")
 @click.option("--limit", default=20, show_default=True, help="At most so many.")
 @output_option("table", "json")
-def search(*, text: str, zone: str, owner: str, tag: str, limit: int, output: str) -> None:
-    """Find tables by name, column, doc, owner or tag; a typo does no harm."""
-    answer = _ask("search", q=text, zone=zone, owner=owner, tag=tag, limit=limit)
+def search(*, text: str, limit: int, output: str, **narrowed: str) -> None:
+    """Find tables and terms by name, column, doc, owner or tag; a typo does no harm."""
+    answer = _ask("search", q=text, limit=limit, **narrowed)
     rows = [
         {"table": one["name"], "because": f"{one['in']}: {_short(one['matched'])}", "owner": one["owner"]}
         for one in answer["results"]
@@ -45,9 +48,10 @@ def table(name: str, output: str) -> None:
     about = [
         ("table", answer["name"]),
         ("doc", answer["doc"]),
-        ("owner", answer["owner"]),
-        ("domain", answer["domain"]),
-        ("tags", ", ".join(answer["tags"])),
+        ("owner", _with_source(answer, "owner")),
+        ("domain", _with_source(answer, "domain")),
+        ("tags", ", ".join(map(_label, answer["labels"]))),
+        ("terms", ", ".join(one["term"] for one in answer["terms"])),
         ("defined in", answer["place"]),
         ("made from", ", ".join(answer["upstreams"])),
         ("read by", ", ".join(answer["downstreams"])),
@@ -57,11 +61,22 @@ def table(name: str, output: str) -> None:
         ("problem", answer["problem"]),
     ]
     columns = [
-        {"column": one["name"], "type": one["type"], "tags": ", ".join(one["tags"]), "doc": _short(one["doc"])}
+        {
+            "column": one["name"],
+            "type": one["type"],
+            "tags": ", ".join(map(_label, one["labels"])),
+            "terms": ", ".join(said["term"] for said in one["terms"]),
+            "doc": _short(one["doc"]),
+        }
         for one in answer["columns"]
     ]
+    settled = [
+        {"column": one["column"], "differs": one["what"], "definition": one["declared"], "metastore": one["there"],
+         "what settles it": one["command"] or one["advice"]}
+        for one in answer["there"]["columns"]
+    ]  # fmt: skip
     aliases = [{"alias": one["text"], "kind": one["kind"]} for one in answer["aliases"]]
-    lists = (columns, _checks(answer), aliases)
+    lists = (columns, settled, _checks(answer), aliases)
     parts = [as_table(("what", "value"), [row for row in about if row[1]]), *map(objects_as_table, lists)]
     _show(answer, output, "\n\n".join(part for part in parts if part))
 
@@ -119,6 +134,7 @@ def impact(*, name: str, fail: bool, output: str) -> None:
             "certain": one["certain"],
             "owner": one["owner"],
             "steps": one["steps"],
+            "url": one["url"],
         }
         for one in answer["breaks"]
     ]
@@ -164,14 +180,15 @@ def explain(*, name: str, partition: str, column: str, output: str) -> None:
 @click.option("--limit", default=20, show_default=True, help="At most so many runs and changes.")
 @output_option("table", "json")
 def history(name: str, limit: int, output: str) -> None:
-    """Show a table's runs and what happened to it."""
+    """Show a table's runs, what happened to it, and who edited it."""
     answer = _ask("history", name=name, limit=limit)
     keys = ("ended_at", "state", "direction", "job", "partition", "snapshot", "rows", "run")
     runs = [{**{key: one[key] for key in keys}, "data": _there(one)} for one in answer["runs"]]
     checks = [
         {key: one[key] for key in ("at", "name", "passed", "broken", "partition", "run")} for one in answer["checks"]
     ]
-    parts = [objects_as_table(one) for one in (runs, checks, _schema(answer["schema"]), answer["changes"])]
+    edits = [{"at": one["at"], "edit": one["said"]} for one in answer["edits"]]
+    parts = [objects_as_table(one) for one in (runs, checks, _schema(answer["schema"]), answer["changes"], edits)]
     _show(answer, output, "\n\n".join(part for part in parts if part) or f"Nothing has happened to {name} yet.")
 
 
@@ -222,6 +239,58 @@ def _schema(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for column in one["retyped"]
         ]
     return rows
+
+
+@click.group()
+def catalog() -> None:
+    """Say who may edit the catalog."""
+
+
+@catalog.group()
+def user() -> None:
+    """Logins of people, beside the box's own token."""
+
+
+@user.command("add")
+@click.argument("name")
+def add_user(name: str) -> None:
+    """Make a login for NAME and show its token, once: the password on the pages, and the token for REST."""
+    answer = _change("POST", "user", json={"name": name})
+    click.echo(f"{answer['name']} logs in with {answer['token']}; it is not shown again.")
+
+
+@user.command("remove")
+@click.argument("name")
+def remove_user(name: str) -> None:
+    """End NAME's login at once; what they changed stays, with their name."""
+    _change("DELETE", "user", params={"name": name})
+    click.echo(f"{name} can no longer change anything.")
+
+
+@user.command("list")
+@output_option("table", "json")
+def list_users(output: str) -> None:
+    """Show who has a login of their own."""
+    answer = _ask("user")
+    _show(answer, output, objects_as_table(answer["users"]) or "Nobody has a login of their own yet.")
+
+
+def _change(method: str, path: str, **content: Any) -> dict[str, Any]:
+    profile = Profile.load()
+    require_running(profile)
+    return Client(profile).change(method, path, **content)
+
+
+def _with_source(answer: dict[str, Any], what: str) -> str:
+    """Return a fact with who says it; of what code says nothing is added."""
+    said = answer["said"].get(what, {})
+    return f"{answer[what]} (by {said['who']})" if said.get("from") == "hand" else str(answer[what])
+
+
+def _label(one: dict[str, Any]) -> str:
+    if one["from"] == "inherited":
+        return f"{one['tag']} (from {one['table']}.{one['column']})"
+    return f"{one['tag']} (by {one['who']})" if one["from"] == "hand" else str(one["tag"])
 
 
 def _ask(question: str, **parameters: object) -> dict[str, Any]:

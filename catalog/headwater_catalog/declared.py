@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from headwater.ddl import rejects_columns
+from headwater.ddl import hive_partition_keys, rejects_columns
 
 from headwater_catalog.model import ColumnFacts, Lineage, Origin, TableFacts
 from headwater_catalog.parsed import query_lineage
@@ -46,8 +46,8 @@ def files_name(folder: str) -> str:
 def _facts(table: Table, sources: Mapping[str, Source]) -> TableFacts:
     source = sources.get(table.name)
     columns = [ColumnFacts(one.name, one.type, one.doc, one.tags) for one in table.columns]
-    known = {one.name for one in columns}
-    columns += [ColumnFacts(name, kind, "The partition.") for name, kind in table.types.items() if name not in known]
+    if table.zone == "raw":
+        columns += [ColumnFacts(one.name, table.types[one.name], one.comment) for one in hive_partition_keys(table)]
     return TableFacts(
         name=table.name,
         doc=table.doc,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "FRESHNESS",
     "LOADS",
     "READS",
     "WHOLE_TABLE",
@@ -32,6 +33,8 @@ __all__ = [
 # Facets of our own: what a run read, with snapshots and loads; what a raw table shows, with its files.
 READS, LOADS = "headwater_reads", "headwater_loads"
 
+# What a table with runs is, by its definition and by what it is made of.
+FRESHNESS = ("fresh", "stale")
 # Stands for the target's rows as a whole, where a column decides which rows there are rather than what they hold.
 WHOLE_TABLE = ""
 

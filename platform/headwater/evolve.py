@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from headwater.table import Column, Table
 
-__all__ = ["Evolution", "FieldLike", "SchemaLike", "plan_evolution"]
+__all__ = ["Evolution", "FieldLike", "SchemaLike", "plan_evolution", "widens"]
 
 _WIDENINGS = {("int", "long"), ("float", "double")}
 
@@ -74,6 +74,11 @@ class Evolution:
     def __bool__(self) -> bool:
         """Return whether there is anything to apply."""
         return any((self.add, self.update_doc, self.widen, self.relax))
+
+
+def widens(before: str, after: str) -> bool:
+    """Return whether a column of one type can become another without losing values."""
+    return (before, after) in _WIDENINGS or _decimal_widens(before, after)
 
 
 def plan_evolution(
@@ -144,7 +149,7 @@ def _widens(table: Table, column: Column, field: FieldLike) -> bool:
     before = _text(field)
     if before == column.type:
         return False
-    if (before, column.type) in _WIDENINGS or _decimal_widens(before, column.type):
+    if widens(before, column.type):
         return True
     raise EvolutionError(
         f"Table {table} has column {column.name!r} as {before}, which cannot become {column.type} without losing "

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from headwater.errors import DefinitionError
 from headwater.keep import Keep
 
-__all__ = ["Body", "Check", "Column", "DelimitedFiles", "Partitioning", "Table", "TableName", "Zone"]
+__all__ = ["Body", "Check", "Column", "DelimitedFiles", "Partitioning", "Table", "TableName", "Zone", "is_owner"]
 
 Zone = Literal["raw", "partitioned", "curated"]
 ZONES: tuple[Zone, ...] = ("raw", "partitioned", "curated")
@@ -30,6 +30,11 @@ _MAX_TABLE_NAME = 90
 _OWNER = re.compile(r"^(team:[^\s@]+|[^\s@:]+@[^\s@]+)$")
 # Names that the write path keeps for itself: rejects and stages of a table.
 _RESERVED = re.compile(r"__(rejected|stage_)|__$|^__")
+
+
+def is_owner(text: str) -> bool:
+    """Return whether a text is an owner: an e-mail address or ``team:name``."""
+    return _OWNER.match(text) is not None
 
 
 @dataclass(frozen=True, order=True)
@@ -300,7 +305,7 @@ def _problems(table: Table) -> Iterator[str]:
     if not names:
         yield "it has no columns."
     yield from (f"column {name!r} is declared twice." for name in _twice(names))
-    if not _OWNER.match(table.owner):
+    if not is_owner(table.owner):
         yield f"its owner is {table.owner!r}; give an e-mail address or team:name."
     if not table.doc.strip():
         yield "it has no doc; say what one row is."

@@ -184,6 +184,7 @@ def test_every_table_can_be_browsed(store):
         assert names(tag="gold") == ["curated.b"]
         assert [one["name"] for one in reader.search("email", tag="pii")["results"]] == ["raw.a"]
         assert reader.choices() == {
+            "domains": [],
             "zones": [{"name": "curated", "tables": 1}, {"name": "raw", "tables": 1}],
             "owners": [{"name": "team:a", "tables": 1}, {"name": "team:b", "tables": 1}],
             "tags": [{"name": "gold", "tables": 1}, {"name": "pii", "tables": 1}],

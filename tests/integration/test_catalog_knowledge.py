@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from headwater_catalog.model import ColumnFacts, Lineage, Origin, TableFacts
+from by_hand import edit
+from headwater_catalog.model import ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
 from headwater_catalog.queries import Query
 from headwater_catalog.store import Store
 from lineage_events import body, event, facet, new_run, spark_table, trino_table
@@ -373,6 +374,40 @@ def test_values_that_are_known_as_personal_by_now_are_not_shown(store):
 
     assert shown["n"]["top"] == [["a", 1]]
     assert shown["who"].keys() == {"kind", "nullCount", "count", "distinctCount", "distinctExact", "topComplete"}
+
+
+def test_what_is_personal_by_hand_or_by_inheritance_is_not_shown(store):
+    """Neither some rows nor a profile, however many tables away; it is shown again when the tag goes."""
+    names = ("raw.people", "partitioned.people", "curated.people", "curated.b")
+    chain = [TableFacts(name=names[0], columns=(ColumnFacts("mail"), ColumnFacts("n")))]
+    for number, (source, name) in enumerate(itertools.pairwise(names)):
+        read, written = ("mail", "m0") if number == 0 else (f"m{number - 1}", f"m{number}")
+        edges = {ColumnEdge(source, read, written, Kind.COPIED), ColumnEdge(source, "n", "n", Kind.COPIED)}
+        made = Lineage(target=name, sources=(source,), columns=frozenset(edges))
+        columns = (ColumnFacts(written), ColumnFacts("n"))
+        chain.append(TableFacts(name=name, columns=columns, lineage=((Origin.PARSED, made),)))
+    store.publish(chain)
+    held = {"kind": "text", "nullCount": 0, "count": 2, "distinctCount": 2, "min": "a", "max": "b", "top": [["a", 1]]}
+    send(store, wrote(1, rows=2, profile={"m2": held, "n": held}))
+
+    def shown() -> tuple[dict[str, list[str]], list[str]]:
+        store.inherit()
+        with store.reading() as reader:
+            hidden = {name: reader.columns_to_show(name)["hidden"] for name in names}
+        profile = known(store)["profile"]["columns"]
+        return hidden, [name for name, said in profile.items() if {"min", "max", "top"} & said.keys()]
+
+    assert shown() == ({name: [] for name in names}, ["m2", "n"])
+
+    edit(store, "raw.people", "mail", add_tag=("pii",))
+    assert shown() == (dict(zip(names, (["mail"], ["m0"], ["m1"], ["m2"]), strict=True)), ["n"])
+
+    edit(store, "curated.b", "n", add_tag=("pii",))
+    assert shown() == ({**shown()[0], "curated.b": ["m2", "n"]}, [])
+
+    edit(store, "raw.people", "mail", remove_tag=("pii",))
+    edit(store, "curated.b", "n", remove_tag=("pii",))
+    assert shown() == ({name: [] for name in names}, ["m2", "n"])
 
 
 def test_a_definitions_commit_is_kept(store):

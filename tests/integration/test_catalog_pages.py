@@ -26,6 +26,8 @@ PAGES = (
     ("/lineage", {"name": VINTAGE}),
     ("/impact", {"name": "partitioned.loan_origination", "column": "credit_score"}),
     ("/health", {}),
+    ("/glossary", {}),
+    ("/login", {"next": "/health"}),
     ("/table", {"name": "curated.nothing"}),
 )
 
@@ -235,7 +237,7 @@ def test_a_hostile_name_goes_everywhere(site):
         shown = page.locator("h1").inner_text()
         assert EVIL.partition(".")[2] in shown
         assert "<script>alert(2)</script>" in page.locator("main").inner_text()
-        page.get_by_role("link", name="<b>c</b>").click()
+        page.get_by_role("link", name="<b>c</b>").first.click()
         page.wait_for_url("**/column?**")
         page.go_back()
         page.get_by_role("link", name="Open the graph").click()

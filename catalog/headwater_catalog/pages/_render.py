@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -19,9 +20,11 @@ from headwater_catalog.pages._charts import amount, bars, distinct, share, value
 if TYPE_CHECKING:
     from datetime import timedelta
 
-__all__ = ["HERE", "render"]
+__all__ = ["HERE", "VISITOR", "render"]
 
 HERE = Path(__file__).parent
+# Who is logged in where a page is made; every page's head shows it.
+VISITOR: ContextVar[str] = ContextVar("visitor", default="")
 _SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
@@ -57,7 +60,7 @@ def _environment() -> Environment:
         "share": share,
         "values": values,
     }
-    made.globals |= {"link": link}
+    made.globals |= {"link": link, "page_of": page_of, "visitor": VISITOR.get}
     return made
 
 
@@ -67,10 +70,16 @@ def link(page: str, **parameters: object) -> str:
     return f"/{page}?{urlencode(given, errors='replace')}" if given else f"/{page}"
 
 
+def page_of(name: str) -> str:
+    """Return the address of the page that shows a table, or a term of the glossary."""
+    kind, _, title = name.partition(":")
+    return link("term", name=title) if kind == "term" and title else link("table", name=name)
+
+
 def zone(name: str) -> str:
-    """Return what a name's colour is by: its zone, ``files``, ``chart``, ``dashboard``, or ``other``."""
+    """Return what a name's colour is by: its zone, ``files``, ``chart``, ``dashboard``, ``term``, or ``other``."""
     kind, colon, _ = name.partition(":")
-    if colon and kind in ("files", "chart", "dashboard"):
+    if colon and kind in ("files", "chart", "dashboard", "term"):
         return kind
     first, dot, _ = name.partition(".")
     return first if dot and first in ZONES else "other"

@@ -12,7 +12,9 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from headwater_catalog.pages._render import HERE, render
+from headwater_catalog.model import FRESHNESS
+from headwater_catalog.pages._forms import error_page, form_routes, shown_name
+from headwater_catalog.pages._render import HERE, VISITOR, render
 from headwater_catalog.profiles import read_profile
 from headwater_catalog.service.marks import explained_marked, run_marked
 from headwater_catalog.service.parameters import Parameters, Wrong
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from headwater_catalog.pages._site import Site
+    from headwater_catalog.service.access import Access
     from headwater_catalog.service.lake import Lake
     from headwater_catalog.store import Reader, Store
 
@@ -39,12 +42,15 @@ _PATH_DEPTH = 100
 _PATH_LIMIT = 2000
 
 
-def page_routes(store: Store, site: Site, lake: Lake, sample: Callable[[str], dict[str, Any]]) -> list[BaseRoute]:
+def page_routes(
+    store: Store, site: Site, access: Access, lake: Lake, sample: Callable[[str], dict[str, Any]]
+) -> list[BaseRoute]:
     """Return the routes of all pages and of what they load.
 
     Args:
         store: What they show.
         site: What they are made with and lead to.
+        access: Knows who is logged in.
         lake: Knows what of the past can still be read.
         sample: Gives some rows of a table.
     """
@@ -55,31 +61,31 @@ def page_routes(store: Store, site: Site, lake: Lake, sample: Callable[[str], di
         "/lineage": _lineage,
         "/impact": _impact,
         "/health": _health,
+        "/glossary": _glossary,
+        "/term": _term,
     }
     return [
-        *(Route(path, _showing(store, site, page), methods=["GET"]) for path, page in pages.items()),
-        Route("/run", _showing_past(store, partial(_run, lake)), methods=["GET"]),
-        Route("/explain", _showing_past(store, partial(_explain, lake)), methods=["GET"]),
+        *(Route(path, _showing(store, site, access, page), methods=["GET"]) for path, page in pages.items()),
+        Route("/run", _showing_past(store, access, partial(_run, lake)), methods=["GET"]),
+        Route("/explain", _showing_past(store, access, partial(_explain, lake)), methods=["GET"]),
         Route("/sample", _sampling(sample), methods=["GET"]),
+        *form_routes(store, access),
         Mount("/static", StaticFiles(directory=HERE / "static")),
         Mount("/libraries", StaticFiles(directory=site.libraries)),
     ]
 
 
-def error_page(status: int, sentence: str) -> Response:
-    """Return a page that says what is wrong in one sentence."""
-    return HTMLResponse(render("error.html", here="", status=status, sentence=sentence), status)
-
-
-def _showing(store: Store, site: Site, page: Page) -> Callable[[Request], Any]:
+def _showing(store: Store, site: Site, access: Access, page: Page) -> Callable[[Request], Any]:
     def shown(given: Mapping[str, str]) -> str:
         with store.reading() as reader:
             return page(reader, site, given)
 
-    return _showing_past(store, lambda _, given: shown(given))
+    return _showing_past(store, access, lambda _, given: shown(given))
 
 
-def _showing_past(store: Store, page: Callable[[Store, Mapping[str, str]], str]) -> Callable[[Request], Any]:
+def _showing_past(
+    store: Store, access: Access, page: Callable[[Store, Mapping[str, str]], str]
+) -> Callable[[Request], Any]:
     """Show a page that asks others, too; it holds the store's connection no longer than it needs it."""
 
     def answer(given: Mapping[str, str]) -> Response:
@@ -93,6 +99,7 @@ def _showing_past(store: Store, page: Callable[[Store, Mapping[str, str]], str])
             return error_page(503, str(error))
 
     async def endpoint(request: Request) -> Response:
+        VISITOR.set(shown_name(access, request))
         return await run_in_threadpool(partial(answer, dict(request.query_params)))
 
     return endpoint
@@ -117,8 +124,10 @@ def _sampling(sample: Callable[[str], dict[str, Any]]) -> Callable[[Request], An
 def _search(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     """Show the search, or, for a script that types along, its results alone."""
     del site
-    asked = Parameters(given, ("q", "zone", "owner", "tag", "part"))
-    narrowed = {name: asked.text(name) for name in ("zone", "owner", "tag")}
+    filters = ("zone", "owner", "tag", "domain")
+    asked = Parameters(given, ("q", *filters, "freshness", "part"))
+    narrowed = {name: asked.text(name) for name in filters}
+    narrowed["freshness"] = asked.choice("freshness", "", *FRESHNESS)
     query, part = asked.text("q")[:200], asked.choice("part", "page", "results")
     found = reader.search(query, **narrowed, limit=_HITS + 1)["results"]
     context = {"query": query, "narrowed": narrowed, "results": found[:_HITS], "more": len(found) > _HITS}
@@ -130,6 +139,8 @@ def _search(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
 def _table(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     name = Parameters(given, ("name",)).required("name")
     table = reader.table(name)
+    if table["kind"] == "term":
+        return _term(reader, site, {"name": table["title"]})
     around = reader.lineage(name, columns=False, direction="both", depth=1, as_of="", limit=_SHOWN)
     edges = {
         way: [one for one in around["edges"] if one[end] == table["name"]]
@@ -142,6 +153,7 @@ def _table(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
         table=table,
         edges=edges,
         changes=past["changes"],
+        edits=past["edits"],
         schema=past["schema"],
         held=read_profile((table["profile"] or {}).get("columns")) or {},
         links=site.links(table),
@@ -219,3 +231,15 @@ def _health(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     del site
     want = Parameters(given, ("want",)).choice("want", "", *WANTS)
     return render("health.html", here="health", want=want, found=reader.health(want))
+
+
+def _glossary(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    del site
+    Parameters(given, ())
+    return render("glossary.html", here="glossary", found=reader.glossary())
+
+
+def _term(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
+    del site
+    term = reader.term(Parameters(given, ("name",)).required("name"))
+    return render("term.html", here="glossary", term=term)

@@ -12,6 +12,7 @@ from headwater.profile import Profile
 from headwater_catalog.pages import Site
 from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
+from headwater_catalog.service.inheritance import Inheritance
 from headwater_catalog.service.lake import Lake
 from headwater_catalog.service.metastore import Follower
 from headwater_catalog.service.samples import Samples
@@ -29,7 +30,7 @@ def main() -> None:
     )
     store = Store(database_url(profile, "catalog-db"), profile.bucket)
     token, hosts = profile.credentials.password("catalog"), profile.names("catalog")
-    with store, Watch(profile), Follower(profile, store):
+    with store, Watch(profile), Follower(profile, store), Inheritance(store):
         uvicorn.run(
             make_app(store, token, hosts=hosts, site=site, lake=Lake(profile), samples=Samples(store, profile)),
             host=profile.listen,

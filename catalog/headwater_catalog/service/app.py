@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import json
 import logging
 import zlib
 from functools import partial
@@ -14,12 +12,15 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import Response
 from starlette.routing import Route
 
+from headwater_catalog.model import FRESHNESS
 from headwater_catalog.openlineage import InvalidEvent
 from headwater_catalog.pages import error_page, page_routes
 from headwater_catalog.queries import read_query
+from headwater_catalog.service.access import Access, Denied
+from headwater_catalog.service.answers import as_error, as_json
+from headwater_catalog.service.edits import edit_routes
 from headwater_catalog.service.headers import SafeHeaders
 from headwater_catalog.service.marks import explained_marked, history_marked, lineage_marked, run_marked
 from headwater_catalog.service.parameters import Parameters, Wrong
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp
 
     from headwater_catalog.pages import Site
@@ -56,9 +58,10 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake
         lake: Knows what of the past can still be read.
         samples: Looks into tables.
     """
+    access = Access(store, token)
     routes = [
-        Route("/api/v1/lineage", _Lineage(store, token, lake), methods=["GET", "POST"]),
-        Route("/api/v1/queries", _Queries(store, token), methods=["POST"]),
+        Route("/api/v1/lineage", _Lineage(store, access, lake), methods=["GET", "POST"]),
+        Route("/api/v1/queries", _Queries(store, access), methods=["POST"]),
         Route("/api/v1/search", _asking(store, _search)),
         Route("/api/v1/table", _asking(store, _table)),
         Route("/api/v1/impact", _asking(store, _impact)),
@@ -67,7 +70,12 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake
         Route("/api/v1/explain", _asking(store, _explain, partial(explained_marked, lake))),
         Route("/api/v1/health", _asking(store, _health)),
         Route("/api/v1/sample", _answering(lambda given: samples.rows(Parameters(given, ("name",)).required("name")))),
-        *page_routes(store, site, lake, samples.rows),
+        Route("/api/v1/glossary", _asking(store, _glossary)),
+        Route("/api/v1/term", _asking(store, _term)),
+        Route("/api/v1/audit", _asking(store, _audit)),
+        Route("/api/v1/user", _asking(store, _users)),
+        *edit_routes(store, access),
+        *page_routes(store, site, access, lake, samples.rows),
     ]
     failures: dict[Any, Any] = {404: _missing, 405: _missing, Exception: _failed}
     app = Starlette(
@@ -79,12 +87,14 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake
 
 
 def _search(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("q", "zone", "owner", "tag", "limit"))
+    asked = Parameters(given, ("q", "zone", "owner", "tag", "domain", "freshness", "limit"))
     return reader.search(
         asked.required("q")[:200],
         zone=asked.text("zone"),
         owner=asked.text("owner"),
         tag=asked.text("tag"),
+        domain=asked.text("domain"),
+        freshness=asked.choice("freshness", "", *FRESHNESS),
         limit=asked.number("limit", 20, 200),
     )
 
@@ -142,6 +152,24 @@ def _impact(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
+def _glossary(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    return reader.glossary(Parameters(given, ("limit",)).number("limit", 1000, _LARGEST_ANSWER))
+
+
+def _term(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    asked = Parameters(given, ("name", "limit"))
+    return reader.term(asked.required("name"), asked.number("limit", 500, _LARGEST_ANSWER))
+
+
+def _audit(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    return {"edits": reader.audit(Parameters(given, ("limit",)).number("limit", 100, _LARGEST_ANSWER))}
+
+
+def _users(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
+    Parameters(given, ())
+    return {"users": reader.logins()}
+
+
 def _asking(
     store: Store,
     ask: Callable[[Reader, Mapping[str, str]], dict[str, Any]],
@@ -160,13 +188,13 @@ def _asking(
 def _answering(ask: Callable[[Mapping[str, str]], dict[str, Any]]) -> Callable[..., Any]:
     def answer(given: Mapping[str, str]) -> Response:
         try:
-            return _json(ask(given))
+            return as_json(ask(given))
         except Wrong as error:
-            return _error(400, str(error))
+            return as_error(400, str(error))
         except NotFound as error:
-            return _error(404, str(error))
+            return as_error(404, str(error))
         except (ComponentError, QueryError) as error:
-            return _error(503, str(error))
+            return as_error(503, str(error))
 
     async def endpoint(request: Request) -> Response:
         return await run_in_threadpool(answer, dict(request.query_params))
@@ -177,8 +205,8 @@ def _answering(ask: Callable[[Mapping[str, str]], dict[str, Any]]) -> Callable[.
 class _Taking:
     """Takes what programs tell, from those that show the token."""
 
-    def __init__(self, store: Store, token: str) -> None:
-        self._store, self._token = store, token.encode()
+    def __init__(self, store: Store, access: Access) -> None:
+        self._store, self._access = store, access
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -191,62 +219,67 @@ class _Taking:
         return await self._take(request)
 
     async def _take(self, request: Request) -> Response:
-        kind, _, shown = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(shown.strip().encode(), self._token):
-            return _error(401, "Writing to the catalog needs its token; `headwater credentials` shows it.")
+        try:
+            person = await self._access.program(request)
+        except Denied as error:
+            return as_error(error.status, str(error))
+        except ComponentError as error:
+            return as_error(503, str(error))
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
             if len(body) > _LARGEST_EVENT:
-                return _error(413, f"The event has more than {_LARGEST_EVENT} bytes.")
-        return await run_in_threadpool(self._record, bytes(body), request.headers.get("content-encoding", ""))
+                return as_error(413, f"The event has more than {_LARGEST_EVENT} bytes.")
+        encoding = request.headers.get("content-encoding", "")
+        return await run_in_threadpool(self._record, bytes(body), encoding, person.name or "token")
 
-    def _record(self, body: bytes, encoding: str) -> Response:
+    def _record(self, body: bytes, encoding: str, sender: str) -> Response:
         raise NotImplementedError
 
 
 class _Queries(_Taking):
     """Who reads what, as Trino tells it."""
 
-    def _record(self, body: bytes, encoding: str) -> Response:
+    def _record(self, body: bytes, encoding: str, sender: str) -> Response:
+        del sender  # the message says who read
         try:
             query = read_query(_unpacked(body, encoding))
-            return _json({"recorded": query is not None and self._store.read_by(query)}, 200)
+            return as_json({"recorded": query is not None and self._store.read_by(query)})
         except InvalidEvent as error:
             _LOG.warning("a message on a query was refused: %s", error)
-            return _error(422, str(error))
+            return as_error(422, str(error))
         except ComponentError as error:
-            return _error(503, str(error))
+            return as_error(503, str(error))
 
 
 class _Lineage(_Taking):
     """One path, two verbs: OpenLineage's clients send events to where people ask for lineage."""
 
-    def __init__(self, store: Store, token: str, lake: Lake) -> None:
-        super().__init__(store, token)
+    def __init__(self, store: Store, access: Access, lake: Lake) -> None:
+        super().__init__(store, access)
         self._ask = _asking(store, _lineage, partial(lineage_marked, lake))
 
     async def _answer(self, request: Request) -> Response:
         return await (self._take(request) if request.method == "POST" else self._ask(request))
 
-    def _record(self, body: bytes, encoding: str) -> Response:
+    def _record(self, body: bytes, encoding: str, sender: str) -> Response:
         try:
             plain = _unpacked(body, encoding)
-            new = self._store.record(plain, "token")
+            new = self._store.record(plain, sender)
         except InvalidEvent as error:
-            return self._refused(body, str(error))
+            return self._refused(body, sender, str(error))
         except ComponentError as error:
             _LOG.warning("an event was not recorded: %s", error)
-            return _error(503, str(error))
-        return _json({"recorded": new}, 201 if new else 200)
+            return as_error(503, str(error))
+        return as_json({"recorded": new}, 201 if new else 200)
 
-    def _refused(self, body: bytes, reason: str) -> Response:
+    def _refused(self, body: bytes, sender: str, reason: str) -> Response:
         _LOG.warning("an event was refused and kept aside: %s", reason)
         try:
-            self._store.refuse(body, "token", reason)
+            self._store.refuse(body, sender, reason)
         except ComponentError as error:
-            return _error(503, str(error))
-        return _error(422, reason)
+            return as_error(503, str(error))
+        return as_error(422, reason)
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
@@ -276,18 +309,5 @@ async def _failed(request: Request, error: Exception) -> Response:
 def _problem(request: Request, status: int, sentence: str) -> Response:
     """Tell programs in JSON and people on a page."""
     if request.url.path.startswith("/api/"):
-        return _error(status, sentence)
+        return as_error(status, sentence)
     return error_page(status, sentence)
-
-
-def _error(status: int, sentence: str) -> Response:
-    return _json({"error": sentence}, status)
-
-
-def _json(value: Mapping[str, Any], status: int = 200) -> Response:
-    text = json.dumps(value, default=_plain, ensure_ascii=False)
-    return Response(text.encode(errors="replace"), status, media_type="application/json")
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

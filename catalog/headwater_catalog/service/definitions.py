@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 
 from headwater.box.components.databases import database_url
 from headwater.errors import ConfigError, DashboardError, DefinitionError, HeadwaterError
-from headwater.profile import Profile, inherited_env
+from headwater.profile import PROJECT_FILE, Profile, inherited_env, read_project
 from headwater.project import definition_states, load_project
 
 from headwater_catalog.revisions import repository_state, revised
@@ -80,12 +80,24 @@ def main() -> int:
         added = [one for point in entry_points(group="headwater.facts") for one in point.load()(project, profile)]
         facts = (*revised(declared_facts(project), project), *added)
         with Store(database_url(profile, "catalog-db"), profile.bucket) as store:
-            changed = store.publish(facts, project.name)
+            changed = store.publish(facts, project.name, _inherited_tags(profile))
     except HeadwaterError as error:
         _LOG.error("%s: %s", type(error).__name__, error)
         return _WRONG if isinstance(error, ConfigError | DashboardError | DefinitionError) else 1
     _LOG.info("%s tables, charts and dashboards are defined%s", len(facts), "" if changed else "; nothing has changed")
     return 0
+
+
+def _inherited_tags(profile: Profile) -> tuple[str, ...]:
+    """Return what ``[catalog] inherited_tags`` in the project's file names."""
+    section = read_project(profile.project).get("catalog", {})
+    found = section.get("inherited_tags", []) if isinstance(section, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, str) and one for one in found):
+        raise ConfigError(
+            f"[catalog] in {profile.project / PROJECT_FILE}: inherited_tags is {found!r}; "
+            'give a list such as ["secret"].'
+        )
+    return tuple(found)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Parameters", "Wrong"]
+__all__ = ["Parameters", "Wrong", "refuse_unknown"]
 
 
 class Wrong(ValueError):  # noqa: N818 - reads as the outcome it is
     """A question that cannot be asked like that."""
+
+
+def refuse_unknown(given: Mapping[str, object], known: Sequence[str]) -> None:
+    """Refuse what nobody asked about.
+
+    Raises:
+        Wrong: It names what there is.
+    """
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise Wrong(f"There is no parameter {unknown[0]!r}; there are {', '.join(known)}.")
 
 
 class Parameters:
@@ -23,10 +34,8 @@ class Parameters:
     """
 
     def __init__(self, given: Mapping[str, str], known: Sequence[str]) -> None:
+        refuse_unknown(given, known)
         self._given = given
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise Wrong(f"There is no parameter {unknown[0]!r}; there are {', '.join(known)}.")
 
     def text(self, name: str, default: str = "") -> str:
         """Return a text.

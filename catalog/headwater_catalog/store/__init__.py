@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from headwater.errors import ComponentError
 
+from headwater_catalog.store._found import NotFound
+from headwater_catalog.store._hand import Change, Editor, digest
 from headwater_catalog.store._health import WANTS
 from headwater_catalog.store._migrate import migrate
-from headwater_catalog.store._reads import NotFound, Reader
+from headwater_catalog.store._reads import Reader
 from headwater_catalog.store._search import Choices
+from headwater_catalog.store._subject import Invalid, SaidByCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +26,18 @@ if TYPE_CHECKING:
     from headwater_catalog.notices import Notice, TableState
     from headwater_catalog.queries import Query
 
-__all__ = ["WANTS", "NotFound", "Reader", "Store", "migrate"]
+__all__ = [
+    "WANTS",
+    "Change",
+    "Editor",
+    "Invalid",
+    "NotFound",
+    "Reader",
+    "SaidByCode",
+    "Store",
+    "digest",
+    "migrate",
+]
 
 Result = TypeVar("Result")
 
@@ -85,15 +99,48 @@ class Store:
         except (PoolTimeout, Error) as error:
             raise ComponentError(f"The catalog's database does not answer: {_first_line(error)}.") from error
 
-    def publish(self, facts: Sequence[TableFacts], project: str = "") -> bool:
+    def publish(self, facts: Sequence[TableFacts], project: str = "", inherited: Sequence[str] = ()) -> bool:
         """Bring the catalog to what a project's definitions say and return whether anything had changed.
+
+        Args:
+            facts: Of all its tables, charts and dashboards.
+            project: Whose; what others say stays.
+            inherited: Tags that columns made of tagged ones have, too, besides ``pii``.
 
         Raises:
             ComponentError: PostgreSQL does not answer.
         """
         from headwater_catalog.store._definitions import publish  # noqa: PLC0415 - one process reads, another writes
+        from headwater_catalog.store._inherited import name_inherited  # noqa: PLC0415
 
+        self._written(lambda connection: name_inherited(connection, project, inherited))
         return self._written(lambda connection: publish(connection, self._bucket, project, facts, datetime.now(UTC)))
+
+    def edit(self, who: str, work: Callable[[Editor], Result]) -> Result:
+        """Let a person change what code does not say, in one transaction, and return what the work returns.
+
+        Args:
+            who: As the audit shall name them.
+            work: Makes the changes; it may be called again when the database was away meanwhile.
+
+        Raises:
+            NotFound: There is no such table, column, term or login.
+            Invalid: A change makes no sense.
+            SaidByCode: A definition says it already.
+            ComponentError: PostgreSQL does not answer.
+        """
+        return self._written(lambda connection: work(Editor(connection, self._bucket, who)))
+
+    def inherit(self) -> None:
+        """Bring inherited tags to what tags and lineage are now.
+
+        Raises:
+            ComponentError: PostgreSQL does not answer.
+        """
+        from headwater_catalog.store._inherited import inherit  # noqa: PLC0415
+
+        while self._written(inherit):
+            pass
 
     def record(self, body: bytes, sender: str) -> bool:
         """Take in one OpenLineage event and return whether it was new.

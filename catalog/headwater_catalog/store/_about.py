@@ -103,7 +103,8 @@ def _check(results: Sequence[dict[str, Any]], newest: object) -> dict[str, Any]:
 def hidden_columns(connection: Connection[Any], node: int) -> list[str]:
     """Return the columns of a table that hold personal data: tagged so, or one step from such a column.
 
-    Raw tables have their columns' tags one step further on, so what a tagged column is made of counts as well.
+    Code or people may have tagged it, or it inherits the tag. Raw tables have their columns' tags one step further on,
+    so what a tagged column is made of counts as well.
     """
     return [row["name"] for row in _rows(connection, _HIDDEN, node=node)]
 
@@ -158,11 +159,15 @@ _COLUMNS = "SELECT name, type, origin, since, until FROM column_fact WHERE node_
 
 _HIDDEN = """
 WITH near AS (
-  SELECT target_id AS id FROM edge WHERE source_id = %(node)s AND until IS NULL
+  SELECT %(node)s::bigint AS id
+  UNION SELECT target_id FROM edge WHERE source_id = %(node)s AND until IS NULL
   UNION SELECT source_id FROM edge WHERE target_id = %(node)s AND until IS NULL
 ), told AS (
-  SELECT node_id, name FROM column_fact WHERE until IS NULL AND 'pii' = ANY(tags)
-    AND (node_id = %(node)s OR node_id IN (SELECT id FROM near))
+  SELECT node_id, name FROM column_fact
+  WHERE until IS NULL AND 'pii' = ANY(tags) AND node_id IN (SELECT id FROM near)
+  UNION SELECT node_id, column_name FROM by_hand
+  WHERE what = 'tag' AND key = 'pii' AND column_name <> '' AND node_id IN (SELECT id FROM near)
+  UNION SELECT node_id, column_name FROM inherited WHERE tag = 'pii' AND node_id IN (SELECT id FROM near)
 )
 SELECT DISTINCT c.name FROM column_fact AS c WHERE c.node_id = %(node)s AND c.until IS NULL AND (
   c.name IN (SELECT name FROM told)

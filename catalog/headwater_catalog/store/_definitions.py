@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headwater_catalog.model import Origin
 from headwater_catalog.store._edges import replace_edges, stated_edges
 from headwater_catalog.store._nodes import Nodes
+from headwater_catalog.store._settle import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ def publish(connection: Connection[Any], bucket: str, project: str, facts: Seque
     kept = {*same.values(), *ids.values()}
     gone = [identity for identity, *_ in defined if identity not in kept]
     writer.forget(gone)
+    settle(connection, [*ids.values(), *gone])
     return bool(fresh or gone)
 
 
@@ -71,8 +73,9 @@ class _Writer:
         before = self._connection.execute("SELECT defined FROM node WHERE id = %s", (identity,)).fetchone()
         problem = " ".join(one.problem for _, one in facts.lineage if one.problem)
         self._connection.execute(
-            """UPDATE node SET kind = %(kind)s, title = %(title)s, url = %(url)s, doc = %(doc)s, owner = %(owner)s,
-               domain = %(domain)s, tags = %(tags)s, place = %(place)s, code = %(code)s, problem = %(problem)s,
+            """UPDATE node SET kind = %(kind)s, title = %(title)s, url = %(url)s, code_doc = %(doc)s,
+               code_owner = %(owner)s, code_domain = %(domain)s, code_tags = %(tags)s, place = %(place)s,
+               code = %(code)s, problem = %(problem)s,
                fresh_within_hours = %(fresh_within_hours)s, defined = true, project = %(project)s,
                digest = %(digest)s,
                revision = %(revision)s, revised_at = %(revised_at)s, uncommitted = %(uncommitted)s,
@@ -90,19 +93,7 @@ class _Writer:
         if before and not before[0]:
             self._nodes.change(identity, self._at, "defined", facts.place)
         self._nodes.columns(identity, facts.columns, Origin.DECLARED, self._at)
-        self._words(identity, facts)
         return identity
-
-    def _words(self, identity: int, facts: TableFacts) -> None:
-        """Let search find a table by all that its definition says, told at once: every telling is indexed anew."""
-        said = [(what, getattr(facts, what)) for what in ("title", "doc", "owner", "domain")]
-        said += [("tag", tag) for tag in facts.tags] + [("column doc", one.doc) for one in facts.columns]
-        words = sorted({(what, text[:2000]) for what, text in said if text})
-        self._connection.execute("DELETE FROM word WHERE node_id = %s AND what NOT IN ('name', 'column')", (identity,))
-        self._connection.execute(
-            "INSERT INTO word SELECT %s, * FROM unnest(%s::text[], %s::text[])",
-            (identity, [what for what, _ in words], [text for _, text in words]),
-        )
 
     def lineage(self, target: int, facts: TableFacts) -> None:
         said = dict(facts.lineage)
@@ -125,3 +116,4 @@ class _Writer:
                WHERE id = ANY(%s)""",
             (list(_SHOWN), self._at, gone),
         )
+        return gone

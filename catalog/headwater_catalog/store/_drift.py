@@ -1,13 +1,17 @@
-"""Where a definition and what engines were seen to do disagree about what a table is made of."""
+"""Where a definition disagrees with what engines were seen to do, and with what the metastore has."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from headwater_catalog.model import ColumnFacts
+from headwater_catalog.there import differences, write_command
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-__all__ = ["drift_of"]
+__all__ = ["drift_of", "there_of"]
 
 _MOST = 200
 
@@ -31,6 +35,28 @@ def drift_of(connection: Connection[Any], node: int) -> dict[str, Any]:
         ],
     }
 
+
+def there_of(connection: Connection[Any], node: int) -> dict[str, Any]:
+    """Return where a definition's columns and the metastore's disagree, with what would settle it.
+
+    ``compared`` is false of a table without a definition, and of one that the metastore does not have: ``command``
+    then makes it.
+    """
+    name, place, defined, dropped, there = connection.execute(_THERE, {"node": node}).fetchone() or ("", "", 0, 0, None)
+    if not defined or dropped or there is None:
+        return {"compared": False, "command": write_command(name) if defined else "", "columns": []}
+    columns = connection.execute(_DECLARED, {"node": node}).fetchall()
+    found = differences(name, place, (ColumnFacts(*one) for one in columns), (ColumnFacts(*one) for one in there))
+    return {"compared": True, "command": "", "columns": [asdict(one) for one in found]}
+
+
+_THERE = b"""
+SELECT name, place, defined AND kind = 'table', dropped_at IS NOT NULL, there FROM node WHERE id = %(node)s
+"""
+_DECLARED = b"""
+SELECT name, type, doc FROM column_fact WHERE node_id = %(node)s AND until IS NULL AND origin = 'declared'
+ORDER BY position
+"""
 
 # Since when a table's declaration is what it is now: edges that were added and those that were taken back count.
 _DECLARED_AT = """

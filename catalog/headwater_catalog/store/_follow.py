@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -105,9 +106,9 @@ class _Writer:
         names = [state.name, state.location] if state.location else [state.name]
         identity = self._nodes.see(names, now)
         self._connection.execute(
-            """UPDATE node SET followed = true, made_at = %s, dropped_at = NULL,
+            """UPDATE node SET followed = true, made_at = %s, dropped_at = NULL, there = %s::jsonb,
                kind = CASE WHEN defined THEN kind ELSE %s END WHERE id = %s""",
-            (state.made, "table" if state.view is None else "view", identity),
+            (state.made, _there(state), "table" if state.view is None else "view", identity),
         )
         self._nodes.columns(identity, state.columns, Origin.OBSERVED, now)
         if state.view is not None:
@@ -124,3 +125,8 @@ class _Writer:
             "UPDATE node SET code = %s, problem = %s WHERE id = %s", (state.code, state.view.problem, identity)
         )
         revisit(self._connection, self._bucket, state.name)
+
+
+def _there(state: TableState) -> str:
+    """Return the columns as the metastore has them; those of a definition are compared with them."""
+    return json.dumps([[one.name, one.type, one.doc] for one in state.columns])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from psycopg import Connection
 
-__all__ = ["WANTS", "health"]
+__all__ = ["FRESH_BY", "WANTS", "health"]
 
 # What a table may want, in the order in which it matters, and how the database tells.
 WANTS = {
@@ -43,17 +43,28 @@ def health(connection: Connection[Any], want: str, limit: int) -> dict[str, Any]
     }
 
 
+# When a table n was written, and what it is made of that was written since.
+FRESH_BY = """  LEFT JOIN LATERAL (
+    SELECT p.at FROM partaking AS p JOIN run AS r ON r.id = p.run_id
+    WHERE p.node_id = n.id AND p.direction = 'out' AND r.state IN ('COMPLETE', 'RUNNING') ORDER BY p.at DESC LIMIT 1
+  ) AS written ON true
+  LEFT JOIN LATERAL (
+    SELECT s.name FROM edge AS e JOIN node AS s ON s.id = e.source_id
+    WHERE e.target_id = n.id AND e.source_id <> n.id AND e.until IS NULL AND EXISTS (
+      SELECT 1 FROM partaking AS p JOIN run AS r ON r.id = p.run_id
+      WHERE p.node_id = e.source_id AND p.direction = 'out' AND p.at > written.at
+        AND r.state IN ('COMPLETE', 'RUNNING'))
+    ORDER BY s.name LIMIT 1
+  ) AS newer ON true"""
+
 # Dropped tables want nothing; folders of files, charts and dashboards are written by nobody. Each part is looked up by
 # node: joining all writes with all edges would depend on the planner's statistics, which a young catalog has none of.
-_STATE = """
+_STATE = f"""
 WITH state AS (
   SELECT n.name, n.owner, n.doc, n.problem, n.defined, n.fresh_within_hours, written.at AS written_at, last.state,
     last.id AS run, newer.name AS newer_upstream, checked.broken
   FROM node AS n
-  LEFT JOIN LATERAL (
-    SELECT p.at FROM partaking AS p JOIN run AS r ON r.id = p.run_id
-    WHERE p.node_id = n.id AND p.direction = 'out' AND r.state IN ('COMPLETE', 'RUNNING') ORDER BY p.at DESC LIMIT 1
-  ) AS written ON true
+{FRESH_BY}
   LEFT JOIN LATERAL (
     SELECT r.id, r.state FROM partaking AS p JOIN run AS r ON r.id = p.run_id
     WHERE p.node_id = n.id AND p.direction = 'out' AND r.state <> 'OTHER' ORDER BY p.at DESC, r.id LIMIT 1
@@ -62,16 +73,8 @@ WITH state AS (
     SELECT bool_or(NOT c.passed) AS broken FROM check_result AS c WHERE c.node_id = n.id AND c.run_id = (
       SELECT run_id FROM check_result WHERE node_id = n.id ORDER BY at DESC, run_id LIMIT 1)
   ) AS checked ON true
-  LEFT JOIN LATERAL (
-    SELECT s.name FROM edge AS e JOIN node AS s ON s.id = e.source_id
-    WHERE e.target_id = n.id AND e.source_id <> n.id AND e.until IS NULL AND EXISTS (
-      SELECT 1 FROM partaking AS p JOIN run AS r ON r.id = p.run_id
-      WHERE p.node_id = e.source_id AND p.direction = 'out' AND p.at > written.at
-        AND r.state IN ('COMPLETE', 'RUNNING'))
-    ORDER BY s.name LIMIT 1
-  ) AS newer ON true
   WHERE n.dropped_at IS NULL AND n.kind = 'table'
-)"""
+)"""  # noqa: S608 - our own words only
 
 
 def _counted(want: str) -> str:

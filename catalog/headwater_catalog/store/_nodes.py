@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headwater_catalog.identity import Known, Node, Rename, called, reference, resolve
 from headwater_catalog.model import View
 from headwater_catalog.store._knowledge import MERGE, sum_up
+from headwater_catalog.store._settle import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -161,6 +162,7 @@ class Nodes(Known):
         for statement in (*MERGE, *_MERGE):
             self._connection.execute(statement.encode(), ids)
         sum_up(self._connection, into)
+        settle(self._connection, [into])
 
     def describe(self, identity: int, what: str, texts: Iterable[str]) -> None:
         """Let search find a node by further texts."""
@@ -282,5 +284,9 @@ _MERGE = (
     """UPDATE column_fact AS c SET until = c.since WHERE c.until IS NULL AND c.node_id = %(late)s AND EXISTS (
          SELECT 1 FROM column_fact AS o WHERE o.until IS NULL AND o.node_id = %(into)s AND o.name = c.name)""",
     "UPDATE column_fact SET node_id = %(into)s WHERE node_id = %(late)s",
+    """INSERT INTO by_hand SELECT %(into)s, column_name, what, key, value, who, at FROM by_hand
+       WHERE node_id = %(late)s ON CONFLICT DO NOTHING""",
+    "DELETE FROM by_hand WHERE node_id = %(late)s",
+    "UPDATE audit SET node_id = %(into)s WHERE node_id = %(late)s",
     "DELETE FROM node WHERE id = %(late)s",
 )

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.store._about import about, hidden_columns, past
-from headwater_catalog.store._drift import drift_of
+from headwater_catalog.store._drift import drift_of, there_of
 from headwater_catalog.store._explain import Explainer
+from headwater_catalog.store._found import NotFound, found_node
+from headwater_catalog.store._glossary import edits, glossary, logins, term_of
 from headwater_catalog.store._graph import UNKNOWN, Graph, Question, walk_columns, walk_tables
 from headwater_catalog.store._health import health
 from headwater_catalog.store._nodes import Nodes
 from headwater_catalog.store._runs import run_of
+from headwater_catalog.store._said import add_said
 from headwater_catalog.store._search import Choices, search
 
 if TYPE_CHECKING:
@@ -19,11 +22,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-__all__ = ["NotFound", "Reader"]
-
-
-class NotFound(LookupError):  # noqa: N818 - reads as the outcome it is
-    """There is no such table, column, run or snapshot; its text says which."""
+__all__ = ["Reader"]
 
 
 class Reader:
@@ -38,15 +37,54 @@ class Reader:
     def __init__(self, connection: Connection[Any], bucket: str, kept: Choices | None = None) -> None:
         self._connection, self._nodes, self._choices = connection, Nodes(connection, bucket), kept or Choices()
 
-    def search(self, text: str, *, zone: str = "", owner: str = "", tag: str = "", limit: int = 20) -> dict[str, Any]:
+    def search(
+        self,
+        text: str,
+        *,
+        zone: str = "",
+        owner: str = "",
+        tag: str = "",
+        domain: str = "",
+        freshness: str = "",
+        limit: int = 20,
+    ) -> dict[str, Any]:
         """Return the tables whose name, columns, docs, owner or tags are like a text, the best first, and why.
 
-        An empty text finds every table, by name.
+        An empty text finds every table, by name. A tag counts that a column inherits; ``freshness`` is ``fresh`` or
+        ``stale``.
         """
-        return search(self._connection, text, {"zone": zone, "owner": owner, "tag": tag, "limit": limit})
+        narrowed = {"zone": zone, "owner": owner, "tag": tag, "domain": domain, "freshness": freshness, "limit": limit}
+        return search(self._connection, text, narrowed)
+
+    def glossary(self, limit: int = 1000) -> dict[str, Any]:
+        """Return the glossary's terms by name, with how many tables and columns carry each."""
+        return glossary(self._connection, limit)
+
+    def term(self, name: str, limit: int = 500) -> dict[str, Any]:
+        """Return a term of the glossary, and what carries it.
+
+        Raises:
+            NotFound: There is no such term.
+        """
+        return term_of(self._connection, name, limit)
+
+    def audit(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return what people changed by hand, the newest first."""
+        return edits(self._connection, None, limit)
+
+    def logins(self) -> list[dict[str, Any]]:
+        """Return who has a login of their own, and who made it."""
+        return logins(self._connection)
+
+    def login(self, *, name: str = "", digest: bytes = b"") -> tuple[str, bytes] | None:
+        """Return the name and the token's digest of the login with that name or digest, or None."""
+        row = self._connection.execute(
+            "SELECT name, digest FROM login WHERE name = %s OR digest = %s", (name, digest)
+        ).fetchone()
+        return (str(row[0]), bytes(row[1])) if row else None
 
     def choices(self) -> dict[str, Any]:
-        """Return what search can be narrowed to: zones, owners and tags, with how many tables each had lately."""
+        """Return what search can be narrowed to: zones, owners, domains, tags, with how many tables each had lately."""
         return self._choices.of(self._connection)
 
     def run(self, run: str) -> dict[str, Any]:
@@ -73,7 +111,8 @@ class Reader:
         node = self._node(name)
         row = self._one(
             """SELECT name, kind, title, url, doc, owner, domain, tags, place, code, problem, defined, made_at,
-                 dropped_at, fresh_within_hours, revision, revised_at, uncommitted
+                 dropped_at, fresh_within_hours, revision, revised_at, uncommitted, code_doc, code_owner, code_domain,
+                 code_tags
                FROM node WHERE id = %s""",
             node,
         )
@@ -82,11 +121,13 @@ class Reader:
                ORDER BY position""",
             node,
         )
+        add_said(self._connection, node, row)
         row["aliases"] = self._all(
             "SELECT text, kind FROM alias WHERE node_id = %s ORDER BY kind, text LIMIT 200", node
         )
         row["runs"] = self._all(_RUNS, node, 10)
         row["drift"] = drift_of(self._connection, node)
+        row["there"] = there_of(self._connection, node)
         row["dashboards"] = self._all(_DASHBOARDS, node)
         row |= about(self._connection, node)
         for way, statement in _BESIDE.items():
@@ -107,6 +148,7 @@ class Reader:
             "changes": self._all(
                 "SELECT at, what, detail FROM change WHERE node_id = %s ORDER BY at DESC, what LIMIT %s", node, limit
             ),
+            "edits": edits(self._connection, node, limit),
             "columns": self._all(
                 """SELECT name, type, origin, since, until FROM column_fact WHERE node_id = %s
                    ORDER BY since DESC, position LIMIT %s""",
@@ -202,7 +244,8 @@ class Reader:
             return self._node(name)
         except NotFound:
             titled = self._all(
-                "SELECT id FROM node WHERE lower(title) = lower(%s) AND dropped_at IS NULL ORDER BY kind, name LIMIT 1",
+                """SELECT id FROM node WHERE lower(title) = lower(%s) AND kind <> 'term' AND dropped_at IS NULL
+                   ORDER BY kind, name LIMIT 1""",
                 name,
             )
             if not titled:
@@ -243,6 +286,7 @@ class Reader:
                 "SELECT id, kind, title, url, owner FROM node WHERE id = ANY(%s)", (list(broken),)
             )
         }
+        charts = self._charts([other for other, fact in facts.items() if fact["kind"] == "dashboard"])
         tables = [
             {
                 "table": names[other],
@@ -262,6 +306,16 @@ class Reader:
             "owners": sorted({str(one["owner"]) for one in tables if one["owner"]}),
             "cut": graph.cut,
         }
+
+    def _charts(self, dashboards: list[int]) -> dict[int, dict[str, str]]:
+        """Return the titles of dashboards' charts; to lineage they are columns of theirs."""
+        found: dict[int, dict[str, str]] = {}
+        for node, name, title in self._connection.execute(
+            "SELECT node_id, name, doc FROM column_fact WHERE node_id = ANY(%s) AND type = 'chart' AND until IS NULL",
+            (dashboards,),
+        ):
+            found.setdefault(node, {})[name] = title
+        return found
 
     def _told(self, node: int, ways: Iterable[str], graphs: list[Graph], at: datetime) -> dict[str, Any]:
         steps = {
@@ -285,7 +339,6 @@ class Reader:
             "table": names[node],
             "nodes": sorted(nodes, key=lambda one: (one["steps"], one["name"])),
             "edges": [
-        charts = self._charts([other for other, fact in facts.items() if fact["kind"] == "dashboard"])
                 {
                     "source": names[source],
                     "target": names[target],
@@ -304,23 +357,7 @@ class Reader:
             one["upstreams"], one["downstreams"] = counts.get(one["name"], (0, 0))
 
     def _node(self, name: str) -> int:
-        try:
-    def _charts(self, dashboards: list[int]) -> dict[int, dict[str, str]]:
-        """Return the titles of dashboards' charts; to lineage they are columns of theirs."""
-        found: dict[int, dict[str, str]] = {}
-        for node, name, title in self._connection.execute(
-            "SELECT node_id, name, doc FROM column_fact WHERE node_id = ANY(%s) AND type = 'chart' AND until IS NULL",
-            (dashboards,),
-        ):
-            found.setdefault(node, {})[name] = title
-        return found
-
-            found = self._nodes.find(name)
-        except ValueError as error:
-            raise NotFound(str(error)) from error
-        if found is None:
-            raise NotFound(f"The catalog knows no table {name!r}; look for it with `headwater search`.")
-        return found
+        return found_node(self._nodes, name)
 
     def _columns(self, node: int, at: datetime) -> list[tuple[int, str]]:
         rows = self._connection.execute(

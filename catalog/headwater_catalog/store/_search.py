@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headwater_catalog.store._health import FRESH_BY, WANTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -29,7 +31,16 @@ _FEWEST_LETTERS = 3
 _MORE = 100
 # With fewer than these, words that are like what was typed are looked for, too.
 _FEW = 5
-_WEIGHTS = {"name": 1.0, "title": 0.9, "column": 0.8, "tag": 0.8, "owner": 0.7, "domain": 0.7}
+_WEIGHTS = {
+    "name": 1.0,
+    "title": 0.9,
+    "synonym": 0.9,
+    "term": 0.8,
+    "column": 0.8,
+    "tag": 0.8,
+    "owner": 0.7,
+    "domain": 0.7,
+}
 _OTHER_WEIGHT = 0.6
 _KEPT = 100
 _LAST = chr(0x10FFFF)
@@ -68,7 +79,7 @@ def search(connection: Connection[Any], text: str, narrowed: Mapping[str, Any]) 
     Args:
         connection: In a transaction.
         text: What somebody typed.
-        narrowed: ``zone``, ``owner``, ``tag`` (empty for any) and ``limit``.
+        narrowed: ``zone``, ``owner``, ``tag``, ``domain``, ``freshness`` (empty for any) and ``limit``.
     """
     if not text.strip():
         return {"query": text, "results": _rows(connection, _every(narrowed), narrowed)}
@@ -95,7 +106,7 @@ class Choices:
         self._until = 0.0
 
     def of(self, connection: Connection[Any]) -> dict[str, Any]:
-        """Return zones, owners and tags."""
+        """Return zones, owners, domains and tags."""
         began = time.monotonic()
         if began >= self._until:
             self._counted = {
@@ -208,13 +219,21 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-# A tag of one of its columns is a table's too. Conditions that nobody asked for are left out: the planner looks at
-# what is there, not at what it is compared with.
+# A tag of one of its columns is a table's too, whoever gave it. Conditions that nobody asked for are left out: the
+# planner looks at what is there, not at what it is compared with.
 _NARROWED = {
     "zone": "n.name >= %(zone)s || '.' AND n.name < %(zone)s || '/'",
     "owner": "n.owner = %(owner)s",
     "tag": """n.id IN (SELECT id FROM node WHERE tags @> ARRAY[%(tag)s] UNION ALL
-      SELECT node_id FROM column_fact WHERE until IS NULL AND tags <> '{}' AND tags @> ARRAY[%(tag)s])""",
+      SELECT node_id FROM column_fact WHERE until IS NULL AND tags <> '{}' AND tags @> ARRAY[%(tag)s] UNION ALL
+      SELECT node_id FROM by_hand WHERE what = 'tag' AND key = %(tag)s UNION ALL
+      SELECT node_id FROM inherited WHERE tag = %(tag)s)""",
+    "domain": "n.domain = %(domain)s",
+    "freshness": f"""n.kind = 'table' AND n.dropped_at IS NULL AND EXISTS (
+      SELECT 1 FROM (SELECT written.at AS written_at, newer.name AS newer_upstream FROM (SELECT) AS one
+        {FRESH_BY}) AS state
+      WHERE (%(freshness)s = 'stale') = coalesce({WANTS["stale"]}, false)
+        AND (%(freshness)s = 'stale' OR written_at IS NOT NULL))""",  # noqa: S608 - our own words only
 }
 
 _BEGINNING = """
@@ -265,8 +284,12 @@ _CHOICES = {
       WHERE kind = 'table' AND name ~ '^[a-z_]+[.]' AND dropped_at IS NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20""",
     "owners": b"""SELECT owner, count(*) FROM node WHERE owner <> '' AND dropped_at IS NULL
       GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200""",
+    "domains": b"""SELECT domain, count(*) FROM node WHERE domain <> '' AND dropped_at IS NULL
+      GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200""",
     "tags": b"""SELECT tag, count(DISTINCT id) FROM (
         SELECT id, unnest(tags) AS tag FROM node WHERE dropped_at IS NULL AND tags <> '{}'
-        UNION ALL SELECT node_id, unnest(tags) FROM column_fact WHERE until IS NULL AND tags <> '{}') AS said
+        UNION ALL SELECT node_id, unnest(tags) FROM column_fact WHERE until IS NULL AND tags <> '{}'
+        UNION ALL SELECT node_id, key FROM by_hand WHERE what = 'tag'
+        UNION ALL SELECT node_id, tag FROM inherited) AS said
       GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200""",
 }

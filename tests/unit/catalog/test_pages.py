@@ -13,6 +13,7 @@ from headwater.profile import Profile
 from headwater.table import ZONES
 from headwater_catalog.links import table_page
 from headwater_catalog.pages import Site, error_page
+from headwater_catalog.pages._fields import described, term_fields
 from headwater_catalog.pages._render import HERE, ago, link, marked, moment, render, size, took, zone
 from headwater_catalog.profiles import ColumnProfile, read_profile
 from headwater_catalog.store import WANTS
@@ -30,6 +31,9 @@ HOSTILE = [
     "javascript:alert(1)",
     "back\\slash\nline\ttab",
 ]
+PATHS = {"/", "/table", "/column", "/run", "/lineage", "/impact", "/explain", "/health"}
+PATHS |= {"/edit", "/glossary", "/term", "/term/edit", "/login"}
+PARAMETERS = {"name", "column", "partition", "run", "as_of", "want", "owner", "tag", "domain", "q"}
 ALLOWED_SCRIPTS = {
     "/static/shell.js",
     "/static/search.js",
@@ -96,7 +100,15 @@ def run_of(evil: str) -> dict:
 def table(evil: str) -> dict:
     """Return a table that is hostile in every field."""
     run = run_of(evil) | {"direction": "out", "snapshot": evil, "rows": None, "bytes": None}
+    hand = {"from": "hand", "who": evil, "at": NOW}
+    labels = [
+        {"tag": evil, **hand},
+        {"tag": "pii", "from": "inherited", "who": "", "at": None, "table": evil, "column": evil},
+    ]
+    terms = [{"term": evil, "who": evil, "at": NOW}]
     column = {"name": evil, "type": evil, "doc": evil, "tags": [evil, "pii"], "origin": "declared"}
+    column |= {"said": {"doc": hand}, "labels": labels, "terms": terms}
+    differs = {"column": evil, "what": "extra", "declared": evil, "there": evil, "advice": evil, "command": evil}
     drift = {
         "compared": True,
         "only_declared": [evil],
@@ -113,6 +125,10 @@ def table(evil: str) -> dict:
         "aliases": [{"text": evil, "kind": "other"}],
         "runs": [run],
         "drift": drift,
+        "there": {"compared": True, "command": "", "columns": [differs]},
+        "said": dict.fromkeys(("doc", "owner", "domain"), hand),
+        "labels": labels,
+        "terms": terms,
         "defined": True,
         "made_at": NOW,
         "dropped_at": NOW,
@@ -177,10 +193,14 @@ def pages(evil: str) -> dict[str, str]:
     about, way = table(evil), {"cut": True, "columns": [edge(evil)]}
     around = {"edges": [edge(evil)], "as_of": NOW}
     broken = {"table": evil, "kind": "chart", "title": evil, "owner": evil, "steps": 1, "columns": [evil]}
-    broken |= {"all_rows": True, "certain": False}
-    narrowed = {"zone": "", "owner": evil, "tag": evil}
+    broken |= {"all_rows": True, "certain": False, "charts": [evil]}
+    narrowed = {"zone": "", "owner": evil, "tag": evil, "domain": evil, "freshness": "stale"}
+    edits = [{"at": NOW, "said": evil}]
+    carrier = {"table": evil, "kind": "table", "title": "", "column": evil, "owner": evil, "who": evil, "at": NOW}
+    term = {"term": evil, "definition": evil, "owner": evil, "synonyms": [evil], "tags": [evil], "tables": 1}
+    term |= {"columns": 1, "carriers": [carrier], "said": about["said"], "cut": True, "edits": edits}
     found = {"query": evil, "narrowed": narrowed, "more": True}
-    some = {"owners": [{"name": evil, "tables": 1}], "tags": [], "zones": []}
+    some = {"owners": [{"name": evil, "tables": 1}], "tags": [], "domains": [], "zones": []}
     ill = {
         "name": evil,
         "owner": evil,
@@ -205,7 +225,7 @@ def pages(evil: str) -> dict[str, str]:
         "table": render(
             "table.html", here="", table=about, changes=[{"at": NOW, "what": evil, "detail": evil}],
             schema=[changed], held={**read_profile(about["profile"]["columns"]), evil: ColumnProfile(top=((evil, 1),))},
-            links=links,
+            links=links, edits=edits,
             edges={"up": [edge(evil)], "down": [edge(evil)]},
         ),
         "explain": render("explain.html", here="explain", table=about, found=explained(evil)),
@@ -221,6 +241,12 @@ def pages(evil: str) -> dict[str, str]:
             found={"breaks": [broken], "owners": [evil], "cut": True},
         ),
         "health": render("health.html", here="health", want="", found=health),
+        "glossary": render("glossary.html", here="glossary", found={"terms": [term], "cut": True}),
+        "term": render("term.html", here="glossary", term=term),
+        "edit": render("edit.html", here="", terms=[evil], problem=evil, **described(about, "", {})),
+        "edit column": render("edit.html", here="", terms=[], problem=evil, **described(about, evil, {"doc": evil})),
+        "edit term": render("edit.html", here="", terms=[], problem=evil, **term_fields(term, {})),
+        "login": render("login.html", here="login", onward=evil, problem=evil),
         "error": bytes(error_page(404, evil).body).decode(),
     }  # fmt: skip
 
@@ -246,9 +272,8 @@ def test_a_link_leads_to_the_very_name(evil):
                 continue
             split = urlsplit(held["href"])
 
-            assert split.path in ("/", "/table", "/column", "/run", "/lineage", "/impact", "/explain", "/health"), name
-            known = {"name", "column", "partition", "run", "as_of", "want", "owner", "tag", "q"}
-            assert set(parse_qs(split.query)) <= known
+            assert split.path in PATHS, name
+            assert set(parse_qs(split.query)) <= PARAMETERS, name
             given = {text for key, texts in parse_qs(split.query).items() if key != "want" for text in texts}
             assert given <= {evil, "pii"}, name
 
