@@ -15,7 +15,7 @@ from lineage_events import body, event, new_run, trino_table
 pytestmark = pytest.mark.box
 
 VINTAGE, STATE = "curated.loan_vintage", "curated.loan_state"
-SHARED = "alice (by the box's token)"
+SHARED = "alice (with the box's token)"
 
 
 class Program:

@@ -102,14 +102,14 @@ def test_who_changed_what_is_kept(store):
     store.publish([declared("curated.t", owner="")])
     assert edit(store, "curated.t", owner="team:x") == 1
     assert edit(store, "curated.t", owner="team:x") == 0
-    edit(store, "curated.t", who="bob (by the box's token)", owner="team:y", add_tag=("hot", "hot", "core"))
+    edit(store, "curated.t", who="bob (with the box's token)", owner="team:y", add_tag=("hot", "hot", "core"))
     edit(store, "curated.t", "b", doc="The b.\nIts second line.")
     edit(store, "curated.t", who="bob", owner="", remove_tag=("hot", "never there"))
 
     assert history(store, "curated.t") == [
         "alice set the owner team:x",
-        "bob (by the box's token) changed the owner from team:x to team:y",
-        "bob (by the box's token) added the tag hot",
+        "bob (with the box's token) changed the owner from team:x to team:y",
+        "bob (with the box's token) added the tag hot",
         "alice set the doc of column b The b. Its second line.",
         "bob took away the owner team:y",
         "bob took away the tag hot",

@@ -16,10 +16,11 @@ _LABELS = {
     "owner": ("Owner", "An e-mail address or team:name."),
     "doc": ("What it means", ""),
     "domain": ("Domain", "What it belongs to, such as sales."),
-    "tag": ("Tags", "Between commas; pii and others that are inherited go on to what is made of it."),
+    "tag": ("Tags", "Between commas."),
     "term": ("Terms of the glossary", "Between commas."),
     "synonym": ("Synonyms", "Between commas; search finds the term by them."),
 }
+_INHERITED = "Between commas; pii, and what the project names besides, goes on to columns made of this one."
 _TEXTS, _LISTS = ("owner", "doc", "domain"), ("tag", "term", "synonym")
 
 
@@ -39,7 +40,8 @@ def described(table: Mapping[str, Any], column: str, typed: Mapping[str, str]) -
         raise NotFound(f"Table {table['name']} has no column {column!r} that the catalog knows.")
     fields = [_text(what, one, table, typed) for what in (("doc",) if column else _TEXTS)]
     by_hand = [label["tag"] for label in one["labels"] if label["from"] == "hand"]
-    fields.append(_field("tag", ", ".join(by_hand), typed) | {"labels": _others(one["labels"])})
+    tags = _field("tag", ", ".join(by_hand), typed) | {"labels": _others(one["labels"])}
+    fields.append(tags | ({"hint": _INHERITED} if column else {}))
     fields.append(_field("term", ", ".join(said["term"] for said in one["terms"]), typed))
     shown = f"{table['name']}.{column}" if column else table["title"] or table["name"]
     back = link("column", name=table["name"], column=column) if column else page_of(table["name"])

@@ -67,7 +67,7 @@ class Person:
         """Return how the audit names them."""
         if self.proven:
             return self.name
-        return f"{self.name} (by the box's token)" if self.name else "the box's token"
+        return f"{self.name} (with the box's token)" if self.name else "the box's token"
 
 
 class Access:
