@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,14 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
 from headwater_catalog.model import FRESHNESS
-from headwater_catalog.openlineage import InvalidEvent
 from headwater_catalog.pages import error_page, page_routes
-from headwater_catalog.queries import read_query
-from headwater_catalog.service.access import Access, Denied
+from headwater_catalog.service.access import Access
 from headwater_catalog.service.answers import as_error, as_json
 from headwater_catalog.service.edits import edit_routes
 from headwater_catalog.service.headers import SafeHeaders
 from headwater_catalog.service.marks import explained_marked, history_marked, lineage_marked, run_marked
 from headwater_catalog.service.parameters import Parameters, Wrong
+from headwater_catalog.service.taking import Lineage, Queries
 from headwater_catalog.store import WANTS, NotFound, Store
 
 if TYPE_CHECKING:
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["make_app"]
 
 _LOG = logging.getLogger("headwater.catalog")
-# An event's largest facets are plans and schemas of wide tables; beyond this it is not metadata any more.
-_LARGEST_EVENT = 32 * 1024**2
 _LARGEST_ANSWER = 10_000
 _DEEPEST = 100
 
@@ -59,9 +55,10 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake
         samples: Looks into tables.
     """
     access = Access(store, token)
+    asked = _asking(store, _lineage, partial(lineage_marked, lake))
     routes = [
-        Route("/api/v1/lineage", _Lineage(store, access, lake), methods=["GET", "POST"]),
-        Route("/api/v1/queries", _Queries(store, access), methods=["POST"]),
+        Route("/api/v1/lineage", Lineage(store, access, asked), methods=["GET", "POST"]),
+        Route("/api/v1/queries", Queries(store, access), methods=["POST"]),
         Route("/api/v1/search", _asking(store, _search)),
         Route("/api/v1/table", _asking(store, _table)),
         Route("/api/v1/impact", _asking(store, _impact)),
@@ -200,99 +197,6 @@ def _answering(ask: Callable[[Mapping[str, str]], dict[str, Any]]) -> Callable[.
         return await run_in_threadpool(answer, dict(request.query_params))
 
     return endpoint
-
-
-class _Taking:
-    """Takes what programs tell, from those that show the token."""
-
-    def __init__(self, store: Store, access: Access) -> None:
-        self._store, self._access = store, access
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
-        from starlette.requests import Request as Asked  # noqa: PLC0415 - only named for types above
-
-        response = await self._answer(Asked(scope, receive))
-        await response(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Response:
-        return await self._take(request)
-
-    async def _take(self, request: Request) -> Response:
-        try:
-            person = await self._access.program(request)
-        except Denied as error:
-            return as_error(error.status, str(error))
-        except ComponentError as error:
-            return as_error(503, str(error))
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _LARGEST_EVENT:
-                return as_error(413, f"The event has more than {_LARGEST_EVENT} bytes.")
-        encoding = request.headers.get("content-encoding", "")
-        return await run_in_threadpool(self._record, bytes(body), encoding, person.name or "token")
-
-    def _record(self, body: bytes, encoding: str, sender: str) -> Response:
-        raise NotImplementedError
-
-
-class _Queries(_Taking):
-    """Who reads what, as Trino tells it."""
-
-    def _record(self, body: bytes, encoding: str, sender: str) -> Response:
-        del sender  # the message says who read
-        try:
-            query = read_query(_unpacked(body, encoding))
-            return as_json({"recorded": query is not None and self._store.read_by(query)})
-        except InvalidEvent as error:
-            _LOG.warning("a message on a query was refused: %s", error)
-            return as_error(422, str(error))
-        except ComponentError as error:
-            return as_error(503, str(error))
-
-
-class _Lineage(_Taking):
-    """One path, two verbs: OpenLineage's clients send events to where people ask for lineage."""
-
-    def __init__(self, store: Store, access: Access, lake: Lake) -> None:
-        super().__init__(store, access)
-        self._ask = _asking(store, _lineage, partial(lineage_marked, lake))
-
-    async def _answer(self, request: Request) -> Response:
-        return await (self._take(request) if request.method == "POST" else self._ask(request))
-
-    def _record(self, body: bytes, encoding: str, sender: str) -> Response:
-        try:
-            plain = _unpacked(body, encoding)
-            new = self._store.record(plain, sender)
-        except InvalidEvent as error:
-            return self._refused(body, sender, str(error))
-        except ComponentError as error:
-            _LOG.warning("an event was not recorded: %s", error)
-            return as_error(503, str(error))
-        return as_json({"recorded": new}, 201 if new else 200)
-
-    def _refused(self, body: bytes, sender: str, reason: str) -> Response:
-        _LOG.warning("an event was refused and kept aside: %s", reason)
-        try:
-            self._store.refuse(body, sender, reason)
-        except ComponentError as error:
-            return as_error(503, str(error))
-        return as_error(422, reason)
-
-
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    if encoding.lower() not in ("gzip", "deflate"):
-        return body
-    try:
-        unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever it is
-        plain = unpacker.decompress(body, _LARGEST_EVENT)
-    except zlib.error as error:
-        raise InvalidEvent(f"The event is not packed as it says ({encoding}): {error}.") from error
-    if unpacker.unconsumed_tail or not unpacker.eof:
-        raise InvalidEvent(f"The event is cut off, or has more than {_LARGEST_EVENT} bytes when unpacked.")
-    return plain
 
 
 async def _missing(request: Request, error: Exception) -> Response:
