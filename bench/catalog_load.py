@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.identity import ALWAYS, reference
 from headwater_catalog.model import Origin
+from headwater_catalog.store._inherited import inherit
 
 from bench.catalog_data import PROJECT, realm
 
@@ -32,7 +33,7 @@ _MAKERS = 2
 _IDS = 100_000_000
 _COLUMNS = {
     "node": "id, first_name, born, name, kind, title, doc, owner, domain, tags, place, code, defined, project, "
-    "made_at, fresh_within_hours",
+    "made_at, fresh_within_hours, code_doc, code_owner, code_domain, code_tags",
     "alias": "text, node_id, kind, key, seen_at",
     "column_fact": "node_id, name, origin, position, type, doc, tags, since, until",
     "edge": "id, source_id, target_id, origin, since, seen",
@@ -42,6 +43,9 @@ _COLUMNS = {
     "change": "node_id, at, what, detail",
     "word": "node_id, what, text",
 }
+
+_TAGGED = b"""INSERT INTO inherit_todo (node_id, column_name)
+  SELECT node_id, name FROM column_fact WHERE until IS NULL AND tags <> '{}'"""
 
 
 def fill(connection: Connection[Any], realms: int) -> dict[str, int]:
@@ -65,12 +69,18 @@ def fill(connection: Connection[Any], realms: int) -> dict[str, int]:
                         copy.write(text)
         connection.execute("SET LOCAL work_mem = '256MB'")
         connection.execute("SELECT index_words(array_agg(id)) FROM node")  # the triggers do nothing meanwhile
+        connection.execute(_TAGGED)
         for statement in indexes:
             connection.execute(statement.encode())
         for table in ("node", "edge"):
             last = f"(SELECT max(id) FROM {table})"  # noqa: S608 - our own names
             connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last})".encode())
     connection.execute("VACUUM ANALYZE")
+    more = True
+    while more:
+        with connection.transaction():
+            more = inherit(connection)
+    connection.execute("VACUUM ANALYZE inherited")
     return {
         table: connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchall()[0][0]  # noqa: S608 - our own names
         for table in _COLUMNS
@@ -137,10 +147,9 @@ class _Rows:
 
     def _table(self, one: TableFacts) -> None:
         node, rows = self._ids[one.name], self._rows
-        described = (one.doc, one.owner, one.domain, list(one.tags), one.place, one.code)
-        rows["node"].append(
-            (node, one.name, ALWAYS, one.name, one.kind, one.title, *described, True, PROJECT, _BEGAN, 24.0)
-        )
+        said = (one.doc, one.owner, one.domain, list(one.tags))
+        described = (*said, one.place, one.code, True, PROJECT, _BEGAN, 24.0, *said)
+        rows["node"].append((node, one.name, ALWAYS, one.name, one.kind, one.title, *described))
         rows["alias"] += [(*known, node, *how, _BEGAN) for known, how in self._aliases(one)]
         rows["column_fact"] += [
             (node, each.name, Origin.DECLARED, at, each.type, each.doc, list(each.tags), _BEGAN, None)
