@@ -235,7 +235,7 @@ def test_what_is_wrong_with_a_write_is_one_sentence(program, asked, content, sta
 
 
 WRITES = (("PATCH", "table"), ("POST", "term"), ("PATCH", "term"), ("DELETE", "term"), ("POST", "lineage"),
-          ("POST", "user"), ("DELETE", "user"))  # fmt: skip
+          ("POST", "queries"), ("POST", "user"), ("DELETE", "user"))  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
