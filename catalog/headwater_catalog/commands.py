@@ -11,12 +11,12 @@ from headwater.box.serving import require_running
 from headwater.cli.output import as_table, objects_as_table, output_option
 from headwater.profile import Profile
 
+from headwater_catalog._printed import check_rows, column_rows, difference_rows, fact_rows, schema_rows, short
 from headwater_catalog.client import Client
 from headwater_catalog.model import FRESHNESS
 
 __all__ = ["catalog", "explain", "history", "impact", "lineage", "search", "table"]
 
-_DOC_WIDTH = 60
 _FEW = 3
 
 
@@ -33,7 +33,7 @@ def search(*, text: str, limit: int, output: str, **narrowed: str) -> None:
     """Find tables and terms by name, column, doc, owner or tag; a typo does no harm."""
     answer = _ask("search", q=text, limit=limit, **narrowed)
     rows = [
-        {"table": one["name"], "because": f"{one['in']}: {_short(one['matched'])}", "owner": one["owner"]}
+        {"table": one["name"], "because": f"{one['in']}: {short(one['matched'])}", "owner": one["owner"]}
         for one in answer["results"]
     ]
     _show(answer, output, objects_as_table(rows) or f"Nothing is like {text!r}.")
@@ -45,39 +45,9 @@ def search(*, text: str, limit: int, output: str, **narrowed: str) -> None:
 def table(name: str, output: str) -> None:
     """Show what the catalog knows of a table; NAME is zone.name, a location or any other of its names."""
     answer = _ask("table", name=name)
-    about = [
-        ("table", answer["name"]),
-        ("doc", answer["doc"]),
-        ("owner", _with_source(answer, "owner")),
-        ("domain", _with_source(answer, "domain")),
-        ("tags", ", ".join(map(_label, answer["labels"]))),
-        ("terms", ", ".join(one["term"] for one in answer["terms"])),
-        ("defined in", answer["place"]),
-        ("made from", ", ".join(answer["upstreams"])),
-        ("read by", ", ".join(answer["downstreams"])),
-        *_figures(answer),
-        ("commit", _commit(answer)),
-        ("dropped", answer["dropped_at"]),
-        ("problem", answer["problem"]),
-    ]
-    columns = [
-        {
-            "column": one["name"],
-            "type": one["type"],
-            "tags": ", ".join(map(_label, one["labels"])),
-            "terms": ", ".join(said["term"] for said in one["terms"]),
-            "doc": _short(one["doc"]),
-        }
-        for one in answer["columns"]
-    ]
-    settled = [
-        {"column": one["column"], "differs": one["what"], "definition": one["declared"], "metastore": one["there"],
-         "what settles it": one["command"] or one["advice"]}
-        for one in answer["there"]["columns"]
-    ]  # fmt: skip
     aliases = [{"alias": one["text"], "kind": one["kind"]} for one in answer["aliases"]]
-    lists = (columns, settled, _checks(answer), aliases)
-    parts = [as_table(("what", "value"), [row for row in about if row[1]]), *map(objects_as_table, lists)]
+    lists = (column_rows(answer), difference_rows(answer), check_rows(answer), aliases)
+    parts = [as_table(("what", "value"), fact_rows(answer)), *map(objects_as_table, lists)]
     _show(answer, output, "\n\n".join(part for part in parts if part))
 
 
@@ -188,57 +158,8 @@ def history(name: str, limit: int, output: str) -> None:
         {key: one[key] for key in ("at", "name", "passed", "broken", "partition", "run")} for one in answer["checks"]
     ]
     edits = [{"at": one["at"], "edit": one["said"]} for one in answer["edits"]]
-    parts = [objects_as_table(one) for one in (runs, checks, _schema(answer["schema"]), answer["changes"], edits)]
+    parts = [objects_as_table(one) for one in (runs, checks, schema_rows(answer["schema"]), answer["changes"], edits)]
     _show(answer, output, "\n\n".join(part for part in parts if part) or f"Nothing has happened to {name} yet.")
-
-
-def _figures(answer: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return how large a table is and how often it is read, where that is known."""
-    known, reads = answer["size"] or {}, answer["reads"]
-    told = [
-        ("rows", f"{known['rows']:,}" if known.get("rows") is not None else ""),
-        ("bytes", f"{known['bytes']:,}" if known.get("bytes") is not None else ""),
-        ("files", f"{known['files']:,}" if known.get("files") is not None else ""),
-        ("partitions", str(known.get("partitions") or "")),
-        ("figures as of", str(known.get("at") or "")),
-        ("written since", str(known.get("written_since") or "")),
-    ]
-    if reads["last_at"]:
-        often = f"{reads['last_7_days']} queries in 7 days, {reads['last_30_days']} in 30, last {reads['last_at']}"
-        told.append(("read", often))
-    return told
-
-
-def _commit(answer: dict[str, Any]) -> str:
-    state = "changed since, not committed" if answer["revision"] else "not committed"
-    return ", ".join(filter(None, (answer["revision"], state if answer["uncommitted"] else "")))
-
-
-def _checks(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "check": one["name"],
-            "now": ("holds" if one["passed"] else "broken") if one["current"] else "no longer asked",
-            "broken in": ", ".join(one["failing"]),
-            "broken rows": one["broken"],
-            "asked": one["at"],
-            "last": "".join("." if past["passed"] else "x" for past in reversed(one["history"])),
-        }
-        for one in answer["checks"]
-    ]
-
-
-def _schema(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    rows = []
-    for one in changes:
-        said = {"at": one["at"], "said by": one["origin"]}
-        rows += [{**said, "column": f"+ {column['name']}", "type": column["type"]} for column in one["added"]]
-        rows += [{**said, "column": f"- {column['name']}", "type": column["type"]} for column in one["dropped"]]
-        rows += [
-            {**said, "column": f"~ {column['name']}", "type": f"{column['before']} to {column['after']}"}
-            for column in one["retyped"]
-        ]
-    return rows
 
 
 @click.group()
@@ -281,18 +202,6 @@ def _change(method: str, path: str, **content: Any) -> dict[str, Any]:
     return Client(profile).change(method, path, **content)
 
 
-def _with_source(answer: dict[str, Any], what: str) -> str:
-    """Return a fact with who says it; of what code says nothing is added."""
-    said = answer["said"].get(what, {})
-    return f"{answer[what]} (by {said['who']})" if said.get("from") == "hand" else str(answer[what])
-
-
-def _label(one: dict[str, Any]) -> str:
-    if one["from"] == "inherited":
-        return f"{one['tag']} (from {one['table']}.{one['column']})"
-    return f"{one['tag']} (by {one['who']})" if one["from"] == "hand" else str(one["tag"])
-
-
 def _ask(question: str, **parameters: object) -> dict[str, Any]:
     profile = Profile.load()
     require_running(profile)
@@ -323,7 +232,3 @@ def _spans(keys: list[str]) -> str:
 def _say_if_cut(answer: dict[str, Any]) -> None:
     if answer["cut"]:
         click.echo("The answer is cut: there is more beyond its depth or bound.", err=True)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _DOC_WIDTH else f"{text[: _DOC_WIDTH - 1]}…"

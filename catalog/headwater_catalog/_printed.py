@@ -1,0 +1,120 @@
+"""What `headwater table` and `headwater history` print of the catalog's answers, as rows. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["check_rows", "column_rows", "difference_rows", "fact_rows", "schema_rows", "short"]
+
+_DOC_WIDTH = 60
+
+
+def fact_rows(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is known of a table as a whole, without what nobody told."""
+    about = [
+        ("table", answer["name"]),
+        ("doc", answer["doc"]),
+        ("owner", _with_source(answer, "owner")),
+        ("domain", _with_source(answer, "domain")),
+        ("tags", ", ".join(map(_label, answer["labels"]))),
+        ("terms", ", ".join(one["term"] for one in answer["terms"])),
+        ("defined in", answer["place"]),
+        ("made from", ", ".join(answer["upstreams"])),
+        ("read by", ", ".join(answer["downstreams"])),
+        *_figures(answer),
+        ("commit", _commit(answer)),
+        ("dropped", answer["dropped_at"]),
+        ("problem", answer["problem"]),
+    ]
+    return [row for row in about if row[1]]
+
+
+def column_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a table's columns: each tag with who said it, and terms."""
+    return [
+        {
+            "column": one["name"],
+            "type": one["type"],
+            "tags": ", ".join(map(_label, one["labels"])),
+            "terms": ", ".join(said["term"] for said in one["terms"]),
+            "doc": short(one["doc"]),
+        }
+        for one in answer["columns"]
+    ]
+
+
+def difference_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return where definition and metastore differ, with what settles it."""
+    return [
+        {"column": one["column"], "differs": one["what"], "definition": one["declared"], "metastore": one["there"],
+         "what settles it": one["command"] or one["advice"]}
+        for one in answer["there"]["columns"]
+    ]  # fmt: skip
+
+
+def _figures(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how large a table is and how often it is read, where that is known."""
+    known, reads = answer["size"] or {}, answer["reads"]
+    told = [
+        ("rows", f"{known['rows']:,}" if known.get("rows") is not None else ""),
+        ("bytes", f"{known['bytes']:,}" if known.get("bytes") is not None else ""),
+        ("files", f"{known['files']:,}" if known.get("files") is not None else ""),
+        ("partitions", str(known.get("partitions") or "")),
+        ("figures as of", str(known.get("at") or "")),
+        ("written since", str(known.get("written_since") or "")),
+    ]
+    if reads["last_at"]:
+        often = f"{reads['last_7_days']} queries in 7 days, {reads['last_30_days']} in 30, last {reads['last_at']}"
+        told.append(("read", often))
+    return told
+
+
+def _commit(answer: dict[str, Any]) -> str:
+    state = "changed since, not committed" if answer["revision"] else "not committed"
+    return ", ".join(filter(None, (answer["revision"], state if answer["uncommitted"] else "")))
+
+
+def check_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a table's checks, each with its last results as dots and crosses."""
+    return [
+        {
+            "check": one["name"],
+            "now": ("holds" if one["passed"] else "broken") if one["current"] else "no longer asked",
+            "broken in": ", ".join(one["failing"]),
+            "broken rows": one["broken"],
+            "asked": one["at"],
+            "last": "".join("." if past["passed"] else "x" for past in reversed(one["history"])),
+        }
+        for one in answer["checks"]
+    ]
+
+
+def schema_rows(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return changes of columns: added, dropped, or of another type."""
+    rows = []
+    for one in changes:
+        said = {"at": one["at"], "said by": one["origin"]}
+        rows += [{**said, "column": f"+ {column['name']}", "type": column["type"]} for column in one["added"]]
+        rows += [{**said, "column": f"- {column['name']}", "type": column["type"]} for column in one["dropped"]]
+        rows += [
+            {**said, "column": f"~ {column['name']}", "type": f"{column['before']} to {column['after']}"}
+            for column in one["retyped"]
+        ]
+    return rows
+
+
+def _with_source(answer: dict[str, Any], what: str) -> str:
+    """Return a fact with who says it; of what code says nothing is added."""
+    said = answer["said"].get(what, {})
+    return f"{answer[what]} (by {said['who']})" if said.get("from") == "hand" else str(answer[what])
+
+
+def _label(one: dict[str, Any]) -> str:
+    if one["from"] == "inherited":
+        return f"{one['tag']} (from {one['table']}.{one['column']})"
+    return f"{one['tag']} (by {one['who']})" if one["from"] == "hand" else str(one["tag"])
+
+
+def short(text: str) -> str:
+    """Return a text that fits into a cell."""
+    return text if len(text) <= _DOC_WIDTH else f"{text[: _DOC_WIDTH - 1]}…"
