@@ -116,4 +116,3 @@ class _Writer:
                WHERE id = ANY(%s)""",
             (list(_SHOWN), self._at, gone),
         )
-        return gone
