@@ -192,7 +192,7 @@ def test_rejected_rows_have_file_line_reason_and_text(desk):
 
     assert [row["a"] for row in found.rows] == [1, 10]
     assert sorted(found.rejected) == [
-        ("t.csv", 3, "1 fields where there should be 2", "3"),
+        ("t.csv", 3, "1 field where there should be 2", "3"),
         ("t.csv", 4, "a is not long: 4\n4", '"4\n4",5'),
         ("t.csv", 6, "a is not long: x", "x,6"),
         ("t.csv", 7, "3 fields where there should be 2", "7,8,9"),
