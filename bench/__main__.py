@@ -31,7 +31,7 @@ _PARTS: dict[str, Callable[[BenchBox, int], dict[str, Any]]] = {
     "start": lambda box, rounds: {"pairs": [box_start(box, rounds, _say)]},
     "launch": lambda box, rounds: {"pairs": [launch(box, 10 * rounds, _say)]},
     "memory": lambda box, _: memory(box, 1_000_000, _say),
-    "load": lambda box, rounds: load(box, {1_000_000: rounds, 5_000_000: rounds}, _say),
+    "load": lambda box, rounds: load(box, {1_000_000: rounds}, _say),
     "load-large": lambda box, _: load(box, {5_000_000: 1, 25_000_000: 1}, _say),
     "ingest": lambda box, rounds: {"pairs": ingest(box, rounds, _say)},
     "query": lambda box, rounds: query(box, rounds, _say),

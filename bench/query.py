@@ -76,8 +76,8 @@ _CURATED = {
 _CURATED_TABLES = ("loan_vintage", "loan_state", "loan_seller_risk")
 # Both add up doubles in whatever order their threads come by.
 _WITHIN = 1e-9
-# Before the first round that counts: Java compiles what runs often, and both fill their caches.
-_UNTIMED = 2
+# Before the first round that counts: Java compiles what runs often, which takes minutes, and both fill their caches.
+_UNTIMED = 4
 _TPCH_LIMIT = (
     "Trino's way of working on one small machine: every query is planned, cut into stages and passed on between them"
     " through HTTP, by Java that decodes Parquet without vector instructions"

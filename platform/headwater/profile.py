@@ -111,7 +111,7 @@ SETTINGS = (
     Setting("HEADWATER_NPM_MIRROR", "", "registry to fetch npm packages from; npm's own setting when empty"),
     Setting("HEADWATER_FETCH_JOBS", "6", "downloads at once"),
     Setting("HEADWATER_SPARK_HEAP", "1200m", "heap of the Spark Connect server"),
-    Setting("HEADWATER_TRINO_HEAP", "1g", "heap of Trino"),
+    Setting("HEADWATER_TRINO_HEAP", "2g", "heap of Trino"),
     Setting("HEADWATER_METASTORE_HEAP", "192m", "heap of the Hive Metastore"),
     Setting("HEADWATER_MINIO_MEMORY", "256m", "soft memory limit of MinIO"),
     Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),

@@ -253,6 +253,23 @@ def test_a_start_begins_with_an_empty_scratch_folder(box):
     assert not list((base / str(os.getpid())).iterdir())
 
 
+@pytest.mark.parametrize(("cores", "drivers"), [(1, "1"), (2, "1"), (4, None)])
+def test_trino_works_with_one_driver_on_two_cores(box, monkeypatch, cores, drivers):
+    """More of them only hand rows to each other; a larger machine is left to Trino's own rule."""
+    monkeypatch.setattr(trino.os, "sched_getaffinity", lambda _: set(range(cores)))
+    COMPONENTS["trino"].command(box, "")
+
+    assert settings_in(box.conf("trino") / "config.properties").get("task.concurrency") == drivers
+
+
+@pytest.mark.parametrize(("heap", "collector"), [("1g", "UseG1GC"), ("2g", "UseParallelGC")])
+def test_trino_collects_as_its_heap_allows(box, heap, collector):
+    """The quicker collector needs room: with 1 GB a table of six million rows was the end of the process."""
+    sized = FetchedBox(replace(box.profile, settings={**box.profile.settings, "HEADWATER_TRINO_HEAP": heap}))
+
+    assert f"-XX:+{collector}" in COMPONENTS["trino"].command(sized, "").argv
+
+
 def test_trino_lets_nobody_in_without_a_password(box):
     """Over HTTP it would take any name without one, so HTTP is for itself only."""
     COMPONENTS["trino"].command(box, "")
