@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
 from headwater.box.component import Box
+from headwater.box.components import all_components
 from headwater.box.doctor import examine
 from headwater.box.lifecycle import end_leftovers, switch_project
 from headwater.box.processes import members
+from headwater.box.programs import Program
 from headwater.box.serving import require_made, require_running
-from headwater.box.supervisor import Supervisor, served_project
+from headwater.box.supervisor import ProcessState, Supervisor, served_project
 from headwater.cli import headwater
 from headwater.credentials import ensure_credentials
 from headwater.engines.base import unreachable
@@ -183,3 +186,19 @@ def test_a_box_that_lost_its_credentials_is_stopped_all_the_same(profile, superv
 def test_an_engine_that_cannot_be_asked_is_one_sentence(why, said):
     """Stopped, starting and broken are told apart."""
     assert said in str(unreachable("Trino", "127.0.0.1:1", why))
+
+
+def test_what_another_command_stops_meanwhile_is_stopped(profile, monkeypatch):
+    """Two `headwater down` at once: what the first has just stopped is no failure of the second."""
+    program, supervisor = Program(all_components()["minio"], ""), Supervisor(Box(profile))
+    ensure_credentials(profile.home)
+    supervisor.start((program,))
+    seen_running, now = ProcessState("RUNNING", 1, 1.0, ""), supervisor.state
+    seen = iter([seen_running])
+    monkeypatch.setattr(supervisor, "state", lambda one: next(seen, None) or now(one))
+    try:
+        supervisor.stop_program(program)
+    finally:
+        supervisor.shutdown()
+    monkeypatch.setattr(supervisor, "running", Mock(side_effect=[True, False]))
+    supervisor.shutdown()

@@ -145,9 +145,14 @@ class Supervisor:
         self._call("startProcess", program.file_name, False)  # noqa: FBT003 - XML-RPC has no keywords
 
     def stop_program(self, program: Program) -> None:
-        """Ask one program to stop without waiting; a stopped one is left alone."""
-        if self.state(program).kept:
+        """Ask one program to stop without waiting; a stopped one is left alone, by whomever it was stopped."""
+        if not self.state(program).kept:
+            return
+        try:
             self._call("stopProcess", program.file_name, False)  # noqa: FBT003
+        except ComponentError:
+            if self.state(program).kept:
+                raise
 
     def state(self, program: Program) -> ProcessState:
         """Return what the supervisor says of one program."""
@@ -170,9 +175,14 @@ class Supervisor:
         }
 
     def shutdown(self) -> None:
-        """Stop everything and the supervisor itself."""
-        if self.running():
+        """Stop everything and the supervisor itself; another command may do the same at this moment."""
+        if not self.running():
+            return
+        try:
             self._call("shutdown")
+        except ComponentError:
+            if self.running():
+                raise
 
     def _call(self, method: str, *arguments: Any) -> Any:
         from supervisor.xmlrpc import SupervisorTransport  # noqa: PLC0415 - only the box's commands need it
