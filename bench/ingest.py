@@ -96,7 +96,7 @@ def _make(file: Path) -> None:
                 timestamp '2024-01-01' + to_seconds(n * 7 + 60 + hash(n) % 3600) AS dropped_off,
                 1 + hash(n, 1) % 6 AS passengers, round((hash(n, 2) % 30000) / 1000, 3)::decimal(9, 3) AS distance,
                 ((hash(n, 3) % 10000) / 100)::decimal(9, 2) AS fare,
-                ['cash', 'card', 'app'][1 + hash(n, 4) % 3] AS payment,
+                ['cash', 'card', 'app'][(1 + hash(n, 4) % 3)::int] AS payment,
                 'Zone ' || (hash(n, 5) % 260) AS zone, CASE WHEN n % 9 = 0 THEN 'a note of the driver' END AS note
             FROM range({_ROWS}) AS numbers(n)
         ) TO '{file}' (FORMAT csv, HEADER)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.stack import Stack
 
 from bench.box import YEARS
-from bench.memory import watching
+from bench.memory import resident, written
 from bench.pairs import Pair, duckdb_rows, same
 from bench.plain import run_script, run_spark_script, timed
 
@@ -37,18 +37,23 @@ _LIMIT = (
 
 
 def load(box: BenchBox, scales: Mapping[int, int], say: Callable[[str], None]) -> dict[str, Any]:
-    """Load each number of loans all three ways, in turns, so many times: pairs, and the peak memory of Spark in MiB."""
-    pairs, peaks = [], {}
+    """Load each number of loans all three ways, in turns, so many times.
+
+    Returns:
+        Pairs, the peak memory of Spark in MiB, and the seconds that ours spent on each table in the last round.
+    """
+    pairs, peaks, spent = [], {}, {}
     with box.up():
         for loans, rounds in scales.items():
             done = [_round(box, loans, number, say) for number in range(rounds)]
-            ours, spark, duckdb, memory = (list(column) for column in zip(*done, strict=True))
+            ours, spark, duckdb, memory, tables = (list(column) for column in zip(*done, strict=True))
             pairs += [
                 _pair(loans, "PySpark script on a fresh session, no checks, no rejects", 0.8, ours, spark),
                 _pair(loans, "DuckDB script to Parquet on the local disk, no checks, no rejects", 2.0, ours, duckdb),
             ]
             peaks[f"{loans:,}"] = round(max(memory))
-    return {"pairs": pairs, "peak_mib": peaks}
+            spent[f"{loans:,}"] = tables[-1]
+    return {"pairs": pairs, "peak_mib": peaks, "table_seconds": spent}
 
 
 def _pair(loans: int, theirs: str, goal: float, ours: list[float], others: list[float]) -> Pair:
@@ -63,22 +68,26 @@ def _pair(loans: int, theirs: str, goal: float, ours: list[float], others: list[
     )
 
 
-def _round(box: BenchBox, loans: int, number: int, say: Callable[[str], None]) -> tuple[float, float, float, float]:
+def _round(
+    box: BenchBox, loans: int, number: int, say: Callable[[str], None]
+) -> tuple[float, float, float, float, dict[str, float]]:
     """Make loans that no earlier round had, load them three ways, and compare what is in the tables."""
     folder = box.profile.project / "data" / "loans"
     _make(box, loans, number, folder)
     files, parquet = str(folder / "historical_data_20*.txt"), box.profile.home / "plain-duckdb"
-    with watching(box) as peaks:
-        ours = timed(lambda: box.headwater("materialize", *_TABLES, "--all-partitions"))
+    said: list[str] = []
+    with resident(box, "spark") as memory:
+        ours = timed(lambda: said.append(box.headwater("materialize", *_TABLES, "--all-partitions")))
+    tables = {one["name"]: one["seconds"] for one in written(said[0])}
     spark = run_spark_script(box.profile, "plain_spark", files, _PLAIN_TABLE)
     duckdb = run_script("plain_duckdb", files, str(parquet))
-    say(f"load {loans}: {ours:.1f} s, PySpark {spark:.1f} s, DuckDB {duckdb:.1f} s, Spark {peaks['spark']:.0f} MiB")
+    say(f"load {loans}: {ours:.1f} s {tables}, PySpark {spark:.1f} s, DuckDB {duckdb:.1f} s, {max(memory):.0f} MiB")
     trino = Stack.build(box.profile).engine("trino")
     answer = [*trino.arrow(_ANSWER.format(relation=_TABLES[1])).to_pylist()]
     same("PySpark", answer, trino.arrow(_ANSWER.format(relation=_PLAIN_TABLE)).to_pylist())
     same("DuckDB", answer, duckdb_rows(_ANSWER.format(relation=_parquet(parquet))))
     shutil.rmtree(parquet)
-    return ours, spark, duckdb, peaks["spark"]
+    return ours, spark, duckdb, max(memory), tables
 
 
 def _make(box: BenchBox, loans: int, number: int, folder: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bench.box import BenchBox
 
-__all__ = ["memory", "watching", "written"]
+__all__ = ["memory", "resident", "written"]
 
 _SETTLE_SECONDS = 60
 _SAMPLE_SECONDS = 2.0
@@ -44,7 +44,7 @@ def memory(box: BenchBox, rows: int, say: Callable[[str], None]) -> dict[str, An
         time.sleep(_SETTLE_SECONDS)
         idle = _by_component(box)
         say(f"memory: {sum(idle.values()):.0f} MiB at rest")
-        with watching(box) as peaks:
+        with _watching(box) as peaks:
             box.headwater("demo-data", "loans", "--rows", str(rows), "--years", YEARS)
             began = time.monotonic()
             said = box.headwater("materialize", "--all")
@@ -105,21 +105,40 @@ def _roots(box: BenchBox) -> Mapping[int, str]:
 
 
 @contextmanager
-def watching(box: BenchBox) -> Iterator[dict[str, float]]:
+def _watching(box: BenchBox) -> Iterator[dict[str, float]]:
     """Keep each component's highest sample, and the highest sum of one moment as ``box``."""
     peaks: dict[str, float] = defaultdict(float)
+
+    def sample() -> None:
+        now = _by_component(box)
+        for name, mib in (*now.items(), ("box", sum(now.values()))):
+            peaks[name] = max(peaks[name], mib)
+
+    with _sampling(sample):
+        yield peaks
+
+
+@contextmanager
+def resident(box: BenchBox, component: str) -> Iterator[list[float]]:
+    """Sample the MiB of a component's own process: what a sample costs is not to be seen in what is timed meanwhile."""
+    process = next(psutil.Process(pid) for pid, name in _roots(box).items() if name == component)
+    found: list[float] = []
+    with _sampling(lambda: found.append(process.memory_info().rss / _MIB)):
+        yield found
+
+
+@contextmanager
+def _sampling(sample: Callable[[], None]) -> Iterator[None]:
     stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(_SAMPLE_SECONDS):
-            now = _by_component(box)
-            for name, mib in (*now.items(), ("box", sum(now.values()))):
-                peaks[name] = max(peaks[name], mib)
+            sample()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield peaks
+        yield
     finally:
         stop.set()
         thread.join()
