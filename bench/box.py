@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ class BenchBox:
         self.headwater("down")
         shutil.rmtree(self.profile.home, ignore_errors=True)
         _make_anew(self._project)
+        self.profile = replace(self.profile)  # the next box has other passwords than those that this one has read
 
     @contextmanager
     def up(self, *components: str) -> Iterator[str]:
