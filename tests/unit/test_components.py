@@ -1,6 +1,5 @@
 """The components of the core: what they render, without starting any of them."""
 
-import copy
 import ipaddress
 import os
 import re
@@ -18,8 +17,6 @@ import pytest
 from headwater.box.component import Box
 from headwater.box.components import CORE, all_components, minio, postgres, render, spark, superset, tls, trino
 from headwater.box.components.metastore import MetastoreComponent
-from headwater.box.components.superset_api import deeds_logger, kept_connections
-from headwater.box.components.superset_api._writing import plain_sql
 from headwater.box.runtimes import Runtimes
 from headwater.credentials import LOGINS, ensure_credentials
 from headwater.errors import ConfigError
@@ -397,38 +394,6 @@ def test_superset_reaches_trino_over_tls_as_its_own_login(box):
     assert database["extra"]["engine_params"]["connect_args"]["verify"] == str(tls.ca_path(box.profile))
 
 
-def test_superset_logs_what_people_do_and_not_every_step(monkeypatch):
-    """A chart is one line in its log, and one commit."""
-    logged = []
-    base = type("DBEventLogger", (), {"log_with_context": lambda _, action, **more: logged.append((action, more))})
-    monkeypatch.setitem(sys.modules, "superset.utils.log", SimpleNamespace(DBEventLogger=base))
-    log = deeds_logger().log_with_context
-
-    steps = ("execute_sql", "load_into_dataframe", "ChartDataRestApi.json_dumps", "_get_data_response")
-    for action in (*steps, "ChartDataRestApi.data"):
-        log(action, duration=1)
-
-    assert logged == [("ChartDataRestApi.data", {"duration": 1})]
-
-
-def test_supersets_queries_of_the_lake_share_their_connections():
-    """Each has a session of its own, which trusts the box's authority; closing one closes no connection."""
-    mutate = kept_connections()
-    lake = {"connect_args": {"source": "superset", "verify": "ca.pem"}}
-    uri, first = mutate("trino://", copy.deepcopy(lake), "somebody", None, None)
-    second = mutate("trino://", copy.deepcopy(lake), "somebody", None, None)[1]["connect_args"]["http_session"]
-    session = first["connect_args"]["http_session"]
-    adapter = session.get_adapter("https://")
-    pool = adapter.poolmanager.connection_from_url("https://127.0.0.1:1")
-    session.close()
-
-    assert (uri, session.verify, session.trust_env) == ("trino://", "ca.pem", False)
-    assert session is not second
-    assert second.get_adapter("https://") is adapter
-    assert adapter.poolmanager.connection_from_url("https://127.0.0.1:1") is pool
-    assert mutate("postgresql://", {}, None, None, None) == ("postgresql://", {})
-
-
 def test_likely_causes_are_found(box):
     """Each hint's expression is one, and a taken port is recognised in every component's own words."""
     said = {
@@ -503,12 +468,3 @@ def test_the_api_that_superset_gets_loads_without_headwater(box):
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code, config], check=False, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [("COUNT(*)", "count( * )", True), ("max(a = 'X')", "max(a = 'x')", False), (None, "", True), ("a", "b", False)],
-)
-def test_a_shared_metric_is_the_same_however_it_is_written(one, other, same):
-    """Superset gives every dataset COUNT(*); only a metric that counts something else stands in the way."""
-    assert (plain_sql(one) == plain_sql(other)) is same
