@@ -13,8 +13,7 @@ from starlette.routing import Route
 
 from headwater_catalog.pages._fields import change_of, described, term_fields
 from headwater_catalog.pages._render import VISITOR, link, page_of, render
-from headwater_catalog.service.access import Denied
-from headwater_catalog.service.edits import read_body
+from headwater_catalog.service.access import Denied, read_body
 from headwater_catalog.service.parameters import Parameters, Wrong
 from headwater_catalog.store import Invalid, NotFound, SaidByCode
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     Form = Mapping[str, str]
 
-__all__ = ["error_page", "form_routes", "shown_name"]
+__all__ = ["answered", "error_page", "form_routes", "shown_name"]
 
 _SEE_OTHER = 303
 
@@ -113,7 +112,7 @@ def _asking(store: Store, access: Access, show: Callable[[Store, Form], Response
         VISITOR.set(shown_name(access, request))
         if not VISITOR.get():
             return _to_login(f"{request.url.path}?{request.url.query}")
-        return await run_in_threadpool(_answered, partial(show, store, dict(request.query_params)))
+        return await run_in_threadpool(answered, partial(show, store, dict(request.query_params)))
 
     return endpoint
 
@@ -133,7 +132,7 @@ def _sending(store: Store, access: Access, save: Callable[[Store, str, Form], Re
             return error_page(400, "The form has too many fields.")
         except ComponentError as error:
             return error_page(503, str(error))
-        return await run_in_threadpool(_answered, partial(save, store, str(person), form))
+        return await run_in_threadpool(answered, partial(save, store, str(person), form))
 
     return endpoint
 
@@ -142,7 +141,8 @@ def _to_login(onward: str) -> Response:
     return RedirectResponse(link("login", next=_own(onward)), _SEE_OTHER)
 
 
-def _answered(work: Callable[[], Response]) -> Response:
+def answered(work: Callable[[], Response]) -> Response:
+    """Return what some work does, or a page that says in one sentence why it cannot be done."""
     try:
         return work()
     except (Wrong, Invalid) as error:

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from headwater_catalog.model import FRESHNESS
-from headwater_catalog.pages._forms import error_page, form_routes, shown_name
+from headwater_catalog.pages._forms import answered, form_routes, shown_name
 from headwater_catalog.pages._render import HERE, VISITOR, render
 from headwater_catalog.profiles import read_profile
 from headwater_catalog.service.marks import explained_marked, run_marked
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Page = Callable[[Reader, Site, Mapping[str, str]], str]
 
-__all__ = ["error_page", "page_routes"]
+__all__ = ["page_routes"]
 
 _SHOWN = 200
 _HITS = 100
@@ -89,14 +89,7 @@ def _showing_past(
     """Show a page that asks others, too; it holds the store's connection no longer than it needs it."""
 
     def answer(given: Mapping[str, str]) -> Response:
-        try:
-            return HTMLResponse(page(store, given).encode(errors="replace"))
-        except Wrong as error:
-            return error_page(400, str(error))
-        except NotFound as error:
-            return error_page(404, str(error))
-        except ComponentError as error:
-            return error_page(503, str(error))
+        return answered(lambda: HTMLResponse(page(store, given).encode(errors="replace")))
 
     async def endpoint(request: Request) -> Response:
         VISITOR.set(shown_name(access, request))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from headwater_catalog.store import Store
 
-__all__ = ["Access", "Denied", "Person"]
+__all__ = ["Access", "Denied", "Person", "read_body"]
 
 _COOKIE = "headwater_catalog"
 _SESSION_SECONDS = 12 * 3600
@@ -49,6 +49,25 @@ class Denied(Exception):  # noqa: N818 - reads as the outcome it is
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+async def read_body(request: Request, what: str = "That", most: int = 256 * 1024) -> bytes:
+    """Return a request's body.
+
+    Args:
+        request: Whose.
+        what: What the body is, where it is refused.
+        most: Its bytes at most; nothing that people write has more than the default.
+
+    Raises:
+        Denied: It is larger.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Denied(413, f"{what} has more than {most} bytes.")
+    return bytes(body)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from headwater.errors import ComponentError
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from headwater_catalog.service.access import Denied
+from headwater_catalog.service.access import Denied, read_body
 from headwater_catalog.service.answers import as_error, as_json
 from headwater_catalog.service.parameters import Wrong, refuse_unknown
 from headwater_catalog.store import Change, Invalid, NotFound, SaidByCode
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     # What is done with a request's JSON, in an edit of whoever asks.
     Work = Callable[[Editor, Mapping[str, Any]], dict[str, Any]]
 
-__all__ = ["change_of", "edit_routes", "read_body"]
+__all__ = ["change_of", "edit_routes"]
 
-_LARGEST = 256 * 1024
 _TEXTS = ("owner", "doc", "domain")
 # REST's names of lists and what is in them.
 _LISTS = {"tags": "tag", "terms": "term", "synonyms": "synonym"}
@@ -98,20 +97,6 @@ def change_of(said: Mapping[str, Any]) -> Change:
         for way in ("add", "remove")
     )
     return Change(texts=texts, add=add, remove=remove)
-
-
-async def read_body(request: Request) -> bytes:
-    """Return a request's body.
-
-    Raises:
-        Denied: It is larger than anything that people write.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            raise Denied(413, f"That has more than {_LARGEST} bytes.")
-    return bytes(body)
 
 
 def _editing(store: Store, access: Access, work: Work, *, box: bool) -> Callable[[Request], Any]:

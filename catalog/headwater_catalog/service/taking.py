@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.errors import ComponentError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from headwater_catalog.openlineage import InvalidEvent
 from headwater_catalog.queries import read_query
-from headwater_catalog.service.access import Denied
+from headwater_catalog.service.access import Denied, read_body
 from headwater_catalog.service.answers import as_error, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from starlette.requests import Request
     from starlette.responses import Response
 
     from headwater_catalog.service.access import Access
@@ -38,9 +38,7 @@ class _Taking:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        from starlette.requests import Request as Asked  # noqa: PLC0415 - only named for types above
-
-        response = await self._answer(Asked(scope, receive))
+        response = await self._answer(Request(scope, receive))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -49,17 +47,13 @@ class _Taking:
     async def _take(self, request: Request) -> Response:
         try:
             person = await self._access.program(request)
+            body = await read_body(request, "The event", _LARGEST_EVENT)
         except Denied as error:
             return as_error(error.status, str(error))
         except ComponentError as error:
             return as_error(503, str(error))
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _LARGEST_EVENT:
-                return as_error(413, f"The event has more than {_LARGEST_EVENT} bytes.")
         encoding = request.headers.get("content-encoding", "")
-        return await run_in_threadpool(self._record, bytes(body), encoding, person.name or "token")
+        return await run_in_threadpool(self._record, body, encoding, person.name or "token")
 
     def _record(self, body: bytes, encoding: str, sender: str) -> Response:
         raise NotImplementedError
