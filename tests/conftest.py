@@ -42,7 +42,7 @@ def box() -> Profile:
     """A running box with the loans project and no data; stopped at the end, on failure too.
 
     KEEP_BOX=1 leaves it running and uses it again, for quick rounds while developing; BOX_ONLY="postgres catalog"
-    starts these components alone, for tests that need no more.
+    starts these components alone, for tests that need no more; TEST_PORT=18700 puts it on another block of ports.
     """
     keep = bool(os.environ.get("KEEP_BOX"))
     root = REPOSITORY / ".headwater-test"
@@ -65,7 +65,7 @@ def _profile(root: Path) -> Profile:
     return Profile.load(
         HEADWATER_PROJECT=str(root / "project") if (root / "project").is_dir() else str(REPOSITORY),
         HEADWATER_HOME=str(root / "home"),
-        HEADWATER_PORT="17700",
+        HEADWATER_PORT=os.environ.get("TEST_PORT", "17700"),
         HEADWATER_LEASE="10",
         HEADWATER_START_TIMEOUT="420",  # a test machine may be busy with other things
     )
