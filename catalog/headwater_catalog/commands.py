@@ -93,7 +93,7 @@ def lineage(*, name: str, direction: str, depth: int, columns: bool, as_of: str,
 @click.option("--fail", is_flag=True, help="End with exit code 1 when anything breaks.")
 @output_option("table", "json")
 def impact(*, name: str, fail: bool, output: str) -> None:
-    """Show every table, column, chart and dashboard that breaks when a table or column goes, and whose they are."""
+    """Show every table, column, check, chart and dashboard that breaks when a table or column goes, and whose."""
     given, column = _split(name)
     answer = _ask("impact", name=given, column=column)
     rows = [
@@ -108,9 +108,15 @@ def impact(*, name: str, fail: bool, output: str) -> None:
         }
         for one in answer["breaks"]
     ]
-    _show(answer, output, objects_as_table(rows) or f"Nothing that the catalog knows depends on {name}.")
+    checks = [
+        {"check": one["name"], "of": one["table"], "promises": one["promise"], "certain": one["certain"],
+         "owner": one["owner"]}
+        for one in answer["checks"]
+    ]  # fmt: skip
+    parts = filter(None, map(objects_as_table, (rows, checks)))
+    _show(answer, output, "\n\n".join(parts) or f"Nothing that the catalog knows depends on {name}.")
     _say_if_cut(answer)
-    if fail and rows:
+    if fail and (rows or checks):
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""What a project's definitions say: tables, columns, docs, owners, and what is made of what. Pure.
+"""What a project's definitions say: tables, columns, docs, owners, checks, and what is made of what. Pure.
 
 That a table reads another is ``declared``. Which column becomes which is ``parsed`` from a SQL body; a function's
 columns are seen only when an engine runs it.
@@ -9,16 +9,17 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
+from headwater.checks import every_check, reading_others
 from headwater.ddl import hive_partition_keys, rejects_columns
 
-from headwater_catalog.model import ColumnFacts, Lineage, Origin, TableFacts
+from headwater_catalog.model import ColumnFacts, Lineage, Origin, Promise, TableFacts
 from headwater_catalog.parsed import query_lineage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headwater.project import Project, Source
-    from headwater.table import Column, Table
+    from headwater.table import Check, Column, Table
 
 __all__ = ["declared_facts", "files_name"]
 
@@ -56,6 +57,7 @@ def _facts(table: Table, sources: Mapping[str, Source]) -> TableFacts:
         tags=table.tags,
         columns=tuple(columns),
         lineage=tuple(_lineage(table)),
+        promises=tuple(_promise(table, one) for one in every_check(table)),
         place=str(source) if source else "",
         code=_code(table),
         fresh_within_hours=table.fresh_within_hours,
@@ -70,6 +72,27 @@ def _lineage(table: Table) -> list[tuple[Origin, Lineage]]:
         known = {one.name: tuple(one.types) for one in table.upstreams}
         said.append((Origin.PARSED, query_lineage(table.body, "trino", known, table.name)))
     return said
+
+
+def _promise(table: Table, check: Check) -> Promise:
+    return Promise(
+        name=check.name,
+        columns=check.columns,
+        promise=check.promise,
+        blocking=check.blocking,
+        reads=tuple(sorted({(table.name, column) for column in check.columns} | _read_by(check, table))),
+    )
+
+
+def _read_by(check: Check, table: Table) -> set[tuple[str, str]]:
+    """Return what a check that reads other tables reads of each; where its SQL hides that, the tables alone."""
+    sql, others = reading_others(check, table)
+    if not others:
+        return set()
+    read = query_lineage(sql, "trino", {one.name: tuple(one.types) for one in (table, *others)}, "")
+    if read.problem or any(one.source_column == "*" for one in read.columns):
+        return {(one.name, "") for one in (table, *others)}
+    return {(one.source, one.source_column) for one in read.columns}
 
 
 def _rejects(table: Table, sources: Mapping[str, Source]) -> TableFacts:

@@ -23,6 +23,7 @@ __all__ = [
     "Lineage",
     "Origin",
     "Partaking",
+    "Promise",
     "RunFacts",
     "TableFacts",
     "View",
@@ -121,6 +122,26 @@ class ColumnFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Promise:
+    """A check that a definition declares.
+
+    Args:
+        name: Its name, unique in the table.
+        columns: The columns that it is about; empty when it is about whole rows.
+        promise: What holds when it passes, in words.
+        blocking: Whether a failure stops the publish.
+        reads: Table and column of all that it reads, its own table's too; the empty column where only the table is
+            known.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+    promise: str = ""
+    blocking: bool = True
+    reads: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableFacts:
     """One table as its definition describes it, or what stands before or behind tables.
 
@@ -136,6 +157,7 @@ class TableFacts:
         tags: Free labels.
         columns: In order.
         lineage: What it is made of, by who says so.
+        promises: Its checks.
         place: File and line of the definition.
         code: The body: SQL text, or empty.
         fresh_within_hours: Age of the newest write after which it counts as stale; None when any age will do.
@@ -154,6 +176,7 @@ class TableFacts:
     tags: tuple[str, ...] = ()
     columns: tuple[ColumnFacts, ...] = ()
     lineage: tuple[tuple[Origin, Lineage], ...] = ()
+    promises: tuple[Promise, ...] = ()
     place: str = ""
     code: str = ""
     fresh_within_hours: float | None = None

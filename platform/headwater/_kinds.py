@@ -46,6 +46,10 @@ class Kind(Check):
         """Return the tables that the statements read beside the staged rows."""
         return ()
 
+    def statement(self, table: Table) -> str:
+        """Return the statement that names every column which the check reads, of whichever table."""
+        return self.count(table)
+
 
 class _RowKind(Kind):
     """A check that each row keeps or breaks by itself."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headwater._literals import Literal
     from headwater.table import Check, Table
 
-__all__ = ["CustomSql", "ForeignKey", "Unique", "every_check", "kinds_of", "tables_needed"]
+__all__ = ["CustomSql", "ForeignKey", "Unique", "every_check", "kinds_of", "reading_others", "tables_needed"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
@@ -191,6 +191,9 @@ class CustomSql(Kind):
     def sample(self, table: Table) -> str:  # noqa: ARG002
         return f'SELECT * FROM ({self._selection()}) AS "_found" LIMIT {SAMPLE}'  # noqa: S608
 
+    def statement(self, table: Table) -> str:  # noqa: ARG002
+        return self._selection()
+
     def _selection(self) -> str:
         return self.sql.replace("{table}", STAGED).rstrip().rstrip(";")
 
@@ -208,6 +211,15 @@ def tables_needed(table: Table) -> tuple[Table, ...]:
     """Return the other tables that must have been published before a table's checks can run."""
     found = [other for check in table.checks if isinstance(check, Kind) for other in check.reads(table)]
     return tuple(dict.fromkeys(other for other in found if other != table))
+
+
+def reading_others(check: Check, table: Table) -> tuple[str, tuple[Table, ...]]:
+    """Return a check's statement over the published table, and the other tables that it reads; empty without any."""
+    others = check.reads(table) if isinstance(check, Kind) else ()
+    if not isinstance(check, Kind) or not others:
+        return "", ()
+    mine = f"{identifier(table.id.zone)}.{identifier(table.id.name)}"
+    return check.statement(table).replace(STAGED, mine), others
 
 
 def kinds_of(table: Table, partition_values: Sequence[Literal] = ()) -> tuple[Kind, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from headwater._checkplan import CheckPlan, CheckResult, Question, Rows, judge, plan, run_checks
 from headwater._kinds import InPartition, InRange, InSet, Matches, NotNull, RowCount
-from headwater._set_kinds import CustomSql, ForeignKey, Unique, every_check, tables_needed
+from headwater._set_kinds import CustomSql, ForeignKey, Unique, every_check, reading_others, tables_needed
 
 __all__ = [
     "CheckPlan",
@@ -31,6 +31,7 @@ __all__ = [
     "every_check",
     "judge",
     "plan",
+    "reading_others",
     "run_checks",
     "tables_needed",
 ]

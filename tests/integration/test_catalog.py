@@ -356,6 +356,13 @@ def test_commands_answer_as_tables_and_json(box, api, names):
     assert shown["chart:average_credit_score"]["columns"] == ["credit_score"]
     assert shown["dashboard:loan_portfolio"]["title"] == "Loan portfolio"
     assert "Average credit score" in shown["dashboard:loan_portfolio"]["charts"]
+    checks = {(one["table"], one["name"]): one["certain"] for one in impact["checks"]}
+    assert checks["partitioned.loan_origination", "in_range_credit_score"] is True
+    assert ("partitioned.loan_origination", "in_set_channel") not in checks
+    checked = told("impact", "partitioned.loan_origination.loan_sequence_number")
+    assert all(one in checked for one in ("unique_loan_sequence_number", "foreign_key_loan_sequence_number"))
+    state = json.loads(told("impact", "partitioned.loan_origination.property_state", "-o", "json"))["checks"]
+    assert ("curated.loan_state", "matches_state") in {(one["table"], one["name"]) for one in state}
     assert headwater(box, "impact", f"{names[0]}.x", "--fail", check=False).returncode == 1
     assert headwater(box, "impact", names[1], "--fail").returncode == 0
     assert "41" in told("history", names[1])

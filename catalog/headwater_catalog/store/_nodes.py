@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.identity import Known, Node, Rename, called, reference, resolve
 from headwater_catalog.model import View
+from headwater_catalog.store import _promises
 from headwater_catalog.store._knowledge import MERGE, sum_up
 from headwater_catalog.store._settle import settle
 
@@ -159,7 +160,7 @@ class Nodes(Known):
     def _merge(self, late: int, into: int) -> None:
         """Give all that was seen of one node to another, where the other has none of its own."""
         ids = {"late": late, "into": into}
-        for statement in (*MERGE, *_MERGE):
+        for statement in (*MERGE, *_promises.MERGE, *_MERGE):
             self._connection.execute(statement.encode(), ids)
         sum_up(self._connection, into)
         settle(self._connection, [into])

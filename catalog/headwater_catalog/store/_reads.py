@@ -210,7 +210,7 @@ class Reader:
         return {**told, "as_of": at if as_of else None, "depth": depth, "column": column}
 
     def impact(self, name: str, *, column: str = "", depth: int, limit: int) -> dict[str, Any]:
-        """Return everything that breaks when a table or column goes: tables, columns and whose they are.
+        """Return everything that breaks when a table or column goes: tables, columns, checks and whose they are.
 
         Raises:
             NotFound: There is no such table or column.
@@ -219,7 +219,7 @@ class Reader:
         require_column(self._connection, node, name, column, at)
         question = Question(direction="down", depth=depth, at=at, limit=limit)
         graph = walk_columns(self._connection, [(node, column)], question, cautious=True)
-        return breaks(self._connection, node, graph)
+        return breaks(self._connection, node, graph, column=column, limit=limit)
 
     def explain(self, name: str, *, partition: str = "", column: str = "", depth: int, limit: int) -> dict[str, Any]:
         """Return the runs, snapshots and files that made a table's rows, or those that a chart shows.

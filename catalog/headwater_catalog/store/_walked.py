@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.store._graph import UNKNOWN
+from headwater_catalog.store._promises import broken_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,19 +23,26 @@ def names_of(connection: Connection[Any], nodes: Iterable[int]) -> dict[int, str
     return dict(connection.execute("SELECT id, name FROM node WHERE id = ANY(%s)", (list(nodes),)).fetchall())
 
 
-def breaks(connection: Connection[Any], node: int, graph: Graph) -> dict[str, Any]:
-    """Return what breaks with a table or column: tables, columns, charts, whose they are, and how surely.
+def breaks(
+    connection: Connection[Any], node: int, graph: Graph, *, column: str = "", limit: int = 1000
+) -> dict[str, Any]:
+    """Return what breaks with a table or column: tables, columns, charts, checks, whose they are, and how surely.
 
     Args:
         connection: In a transaction.
         node: Where the walk down began.
         graph: What it reached.
+        column: Which of its columns goes; empty for all of it.
+        limit: How many checks at most.
     """
     broken: dict[int, set[str]] = {}
     for _, _, target, written, *_ in graph.columns:
         broken.setdefault(target, set()).add(written)
     names = names_of(connection, {*broken, node})
     certain = _certain(node, graph)
+    gone = {(other, name): other in certain for other, columns in broken.items() for name in columns}
+    checks, more = broken_checks(connection, {**gone, (node, column): True}, limit)
+    checks.sort(key=lambda one: (one["table"] != names[node], one["table"], one["name"]))
     facts = {
         identity: {"kind": kind, "title": title, "url": url, "owner": owner}
         for identity, kind, title, url, owner in connection.execute(
@@ -58,8 +66,9 @@ def breaks(connection: Connection[Any], node: int, graph: Graph) -> dict[str, An
     return {
         "table": names[node],
         "breaks": tables,
-        "owners": sorted({str(one["owner"]) for one in tables if one["owner"]}),
-        "cut": graph.cut,
+        "checks": checks,
+        "owners": sorted({str(one["owner"]) for one in (*tables, *checks) if one["owner"]}),
+        "cut": graph.cut or more,
     }
 
 

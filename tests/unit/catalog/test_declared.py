@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from headwater.checks import CustomSql, ForeignKey, InRange, RowCount
 from headwater.profile import Profile
 from headwater.project import Project, load_project
 from headwater.table import Column, Table
@@ -83,3 +84,42 @@ def test_a_refused_line_is_as_personal_as_its_table(loans):
     rejected = {one.name: one.tags for one in loans["partitioned.loan_origination__rejected"].columns}
 
     assert (rejected["source_text"], rejected["source_file"]) == (("pii",), ())
+
+
+def test_a_check_says_which_columns_it_reads_of_whichever_table(loans):
+    """Those that columns imply are among them; own SQL and a foreign key name the other table's columns, too."""
+    found = {one.name: one for one in loans["partitioned.loan_performance"].promises}
+    key = found["foreign_key_loan_sequence_number"]
+    code = (Column("code", "int", "A code."),)
+    other = Table(name="curated.other", doc="A row.", owner="team:t", columns=code, body="SELECT 1 AS code")
+    sql = "SELECT t.id FROM {table} AS t WHERE NOT EXISTS (SELECT 1 FROM curated.other AS o WHERE o.code = t.amount)"
+    made = Table(
+        name="curated.made",
+        doc="A row.",
+        owner="team:t",
+        upstreams=(other,),
+        body="SELECT code AS id, code AS amount, code AS spare FROM curated.other",
+        columns=tuple(Column(name, "int", "A number.") for name in ("id", "amount", "spare")),
+        checks=(
+            InRange("id", 1, 2),
+            RowCount(1),
+            CustomSql("matched", sql),
+            CustomSql("all_of_it", "SELECT * FROM {table}"),
+            ForeignKey("id", other, "code", blocking=False),
+        ),
+    )
+    facts = declared_facts(Project("p", (other, made), {}))[1]
+    reads = {one.name: one.reads for one in facts.promises}
+
+    assert found["not_null_loan_age"].reads == (("partitioned.loan_performance", "loan_age"),)
+    assert key.blocking
+    assert key.promise == "(loan_sequence_number) is found in partitioned.loan_origination (loan_sequence_number)"
+    assert key.reads == (
+        ("partitioned.loan_origination", "loan_sequence_number"),
+        ("partitioned.loan_performance", "loan_sequence_number"),
+    )
+    assert reads["in_range_id"] == (("curated.made", "id"),)
+    assert reads["row_count"] == ()
+    assert reads["matched"] == (("curated.made", "amount"), ("curated.made", "id"), ("curated.other", "code"))
+    assert reads["all_of_it"] == tuple(("curated.made", name) for name in ("amount", "id", "spare"))
+    assert reads["foreign_key_id"] == (("curated.made", "id"), ("curated.other", "code"))

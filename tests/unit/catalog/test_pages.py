@@ -192,6 +192,8 @@ def pages(evil: str) -> dict[str, str]:
     """Return every page over hostile facts."""
     about, way = table(evil), {"cut": True, "columns": [edge(evil)]}
     around = {"edges": [edge(evil)], "as_of": NOW}
+    stopped = {"table": evil, "owner": evil, "name": evil, "columns": [evil], "promise": evil, "blocking": True,
+               "certain": False}  # fmt: skip
     broken = {"table": evil, "kind": "chart", "title": evil, "owner": evil, "steps": 1, "columns": [evil]}
     broken |= {"all_rows": True, "certain": False, "charts": [evil]}
     narrowed = {"zone": "", "owner": evil, "tag": evil, "domain": evil, "freshness": "stale"}
@@ -238,7 +240,7 @@ def pages(evil: str) -> dict[str, str]:
         ),
         "impact": render(
             "impact.html", here="", table=about, column=evil,
-            found={"breaks": [broken], "owners": [evil], "cut": True},
+            found={"breaks": [broken], "checks": [stopped], "owners": [evil], "cut": True},
         ),
         "health": render("health.html", here="health", want="", found=health),
         "glossary": render("glossary.html", here="glossary", found={"terms": [term], "cut": True}),
