@@ -17,6 +17,7 @@ __all__ = [
     "LOADS",
     "READS",
     "WHOLE_TABLE",
+    "Alias",
     "ColumnEdge",
     "ColumnFacts",
     "Kind",
@@ -183,6 +184,19 @@ class TableFacts:
     revision: str = ""
     revised_at: datetime | None = None
     uncommitted: bool = False
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another name of a table, by which another system knows it.
+
+    Args:
+        name: ``zone.name``.
+        text: Such as ``superset:12``.
+    """
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ from headwater.box.serving import require_running
 from headwater.errors import DashboardError
 from headwater.profile import Profile
 from headwater.project import load_project
+from headwater_catalog.links import table_page
 
 from headwater_dashboards.documents import Documents, folders, load, own_folder
 from headwater_dashboards.superset import Superset, dashboard_url
@@ -39,7 +41,7 @@ def push() -> None:
     documents = load(folders(profile))
     project = load_project(profile)
     facts = validate(documents, _tables(profile, project))
-    changes = Superset(profile).push(task_of(project.name, documents, facts))
+    changes = Superset(profile).push(task_of(project.name, documents, facts, partial(table_page, profile)))
     for change in changes:
         click.echo(f"{change['change']:<8} {change['kind']:<10} {change['title']}")
     if not changes:

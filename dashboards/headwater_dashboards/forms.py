@@ -51,6 +51,8 @@ _FILTER: Mapping[str, Any] = {
     "defaultDataMask": {"extraFormData": {}, "filterState": {}, "ownState": {}},
     "cascadeParentIds": [],
 }
+# How a dataset's description leads to its table in the catalog.
+_PAGE = re.compile(r"\s*In the catalog: \S+\s*\Z")
 _COMMON = ("description", "certified_by", "certification_details")
 
 
@@ -72,10 +74,26 @@ def stem_of(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:60] or "untitled"
 
 
-def task_of(project: str, documents: Documents, tables: Mapping[str, TableFacts]) -> dict[str, Any]:
-    """Return what Superset shall hold for a project; the documents must be valid."""
+def task_of(
+    project: str, documents: Documents, tables: Mapping[str, TableFacts], page: Callable[[str], str] | None = None
+) -> dict[str, Any]:
+    """Return what Superset shall hold for a project; the documents must be valid.
+
+    Args:
+        project: Its name.
+        documents: Its files.
+        tables: What datasets are made of.
+        page: Gives the address of a table's page in the catalog; each dataset's description ends with it.
+    """
     made: dict[str, Any] = {kind: [form_of(one, documents, tables) for one in documents.of(kind)] for kind in KINDS}
+    if page is not None:
+        for one in made["datasets"]:
+            one["description"] = _leading_to(one["description"], page(f"{one['schema']}.{one['table']}"))
     return {**made, "project": project}
+
+
+def _leading_to(description: str, page: str) -> str:
+    return f"{description}\n\nIn the catalog: {page}".strip()
 
 
 def form_of(one: Document, documents: Documents, tables: Mapping[str, TableFacts]) -> dict[str, Any]:
@@ -105,6 +123,7 @@ def _dataset(one: Document, facts: TableFacts) -> dict[str, Any]:
 def dataset_file(state: Mapping[str, Any], facts: TableFacts) -> dict[str, Any]:
     """Return the file of a dataset as Superset has it: what differs from the table alone."""
     told = _table_columns(facts)
+    description = _PAGE.sub("", state.get("description") or "")
     columns = {
         name: extra
         for name, held in state.get("columns", {}).items()
@@ -114,7 +133,7 @@ def dataset_file(state: Mapping[str, Any], facts: TableFacts) -> dict[str, Any]:
     made = {
         "uuid": state["uuid"],
         "table": facts.name,
-        "description": state.get("description") if state.get("description") != facts.doc else None,
+        "description": description if description != facts.doc else None,
         "time": state.get("time") if state.get("time") != _first_time(facts) else None,
         "columns": columns,
         "metrics": metrics,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO
-from headwater_catalog.model import WHOLE_TABLE, ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
+from headwater_catalog.model import WHOLE_TABLE, Alias, ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
 from headwater_catalog.parsed import lineages, query_lineage
 
 from headwater_dashboards._layout import charts_in
@@ -26,20 +26,30 @@ if TYPE_CHECKING:
     from headwater.profile import Profile
     from headwater.project import Project
 
-__all__ = ["facts", "facts_of"]
+__all__ = ["aliases_of", "facts", "facts_of"]
 
 _FILTERS = ("adhoc_filters", "adhoc_filters_b")
 
 
-def facts(project: Project, profile: Profile) -> tuple[TableFacts, ...]:
-    """Return every chart and dashboard of a project and of Superset's own, with what each is made of.
+def facts(project: Project, profile: Profile) -> tuple[TableFacts | Alias, ...]:
+    """Return every chart and dashboard of a project and of Superset's own, and what Superset calls tables.
 
     Raises:
         ConfigError: ``headwater.toml`` names a folder that is none.
         DashboardError: A file is wrong; the sentences name file and line.
     """
     written = load(folders(profile))
-    return facts_of(written, drawn(profile, written), project, profile)
+    by_hand = drawn(profile, written)
+    return (*facts_of(written, by_hand, project, profile), *aliases_of(by_hand))
+
+
+def aliases_of(by_hand: Documents) -> tuple[Alias, ...]:
+    """Return what Superset calls the tables of its datasets."""
+    return tuple(
+        Alias(str(one.data["table"]), f"superset:{number_of(one)}")
+        for one in by_hand.of("datasets")
+        if "sql" not in one.data
+    )
 
 
 def facts_of(written: Documents, by_hand: Documents, project: Project, profile: Profile) -> tuple[TableFacts, ...]:

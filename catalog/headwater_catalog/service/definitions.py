@@ -17,6 +17,7 @@ from headwater.errors import ConfigError, DashboardError, DefinitionError, Headw
 from headwater.profile import PROJECT_FILE, Profile, inherited_env, read_project
 from headwater.project import definition_states, load_project
 
+from headwater_catalog.model import Alias
 from headwater_catalog.revisions import repository_state, revised
 from headwater_catalog.service.background import Background
 from headwater_catalog.store import Store
@@ -78,9 +79,13 @@ def main() -> int:
         project = load_project(profile)
         # Packages above this one tell of what stands behind tables.
         added = [one for point in entry_points(group="headwater.facts") for one in point.load()(project, profile)]
-        facts = (*revised(declared_facts(project), project), *added)
+        aliases = [one for one in added if isinstance(one, Alias)]
+        facts = (
+            *revised(declared_facts(project), project),
+            *(one for one in added if not isinstance(one, Alias)),
+        )
         with Store(database_url(profile, "catalog-db"), profile.bucket) as store:
-            changed = store.publish(facts, project.name, _inherited_tags(profile))
+            changed = store.publish(facts, project.name, _inherited_tags(profile), aliases)
     except HeadwaterError as error:
         _LOG.error("%s: %s", type(error).__name__, error)
         return _WRONG if isinstance(error, ConfigError | DashboardError | DefinitionError) else 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
-    from headwater_catalog.model import TableFacts
+    from headwater_catalog.model import Alias, TableFacts
     from headwater_catalog.notices import Notice, TableState
     from headwater_catalog.queries import Query
 
@@ -99,7 +99,13 @@ class Store:
         except (PoolTimeout, Error) as error:
             raise ComponentError(f"The catalog's database does not answer: {_first_line(error)}.") from error
 
-    def publish(self, facts: Sequence[TableFacts], project: str = "", inherited: Sequence[str] = ()) -> bool:
+    def publish(
+        self,
+        facts: Sequence[TableFacts],
+        project: str = "",
+        inherited: Sequence[str] = (),
+        aliases: Sequence[Alias] = (),
+    ) -> bool:
         """Bring the catalog to what a project's definitions say and return whether anything had changed.
 
         Args:
@@ -109,12 +115,15 @@ class Store:
 
         Raises:
             ComponentError: PostgreSQL does not answer.
+            aliases: Other names of tables; of tables that nobody knows there are none.
         """
-        from headwater_catalog.store._definitions import publish  # noqa: PLC0415 - one process reads, another writes
+        from headwater_catalog.store._definitions import keep_aliases, publish  # noqa: PLC0415 - one process reads, another writes
         from headwater_catalog.store._inherited import name_inherited  # noqa: PLC0415
 
         self._written(lambda connection: name_inherited(connection, project, inherited))
-        return self._written(lambda connection: publish(connection, self._bucket, project, facts, datetime.now(UTC)))
+        changed = self._written(lambda connection: publish(connection, self._bucket, project, facts, datetime.now(UTC)))
+        self._written(lambda connection: keep_aliases(connection, self._bucket, aliases, datetime.now(UTC)))
+        return changed
 
     def edit(self, who: str, work: Callable[[Editor], Result]) -> Result:
         """Let a person change what code does not say, in one transaction, and return what the work returns.

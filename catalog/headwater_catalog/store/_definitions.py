@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from headwater_catalog.model import ColumnEdge, TableFacts
+    from headwater_catalog.model import Alias, ColumnEdge, TableFacts
 
-__all__ = ["publish"]
+__all__ = ["keep_aliases", "publish"]
 
 # One publication of definitions at a time.
 _LOCK = 7_700_003
@@ -52,6 +52,18 @@ def publish(connection: Connection[Any], bucket: str, project: str, facts: Seque
     keep_promises(connection, nodes, promises, at)
     settle(connection, [*ids.values(), *gone])
     return bool(fresh or gone)
+
+
+def keep_aliases(connection: Connection[Any], bucket: str, aliases: Sequence[Alias], at: datetime) -> None:
+    """Learn what other systems call tables; those of tables that nobody knows are passed over."""
+    nodes = Nodes(connection, bucket)
+    known = connection.execute(
+        "SELECT n.name, a.text FROM alias AS a JOIN node AS n ON n.id = a.node_id WHERE a.text = ANY(%s)",
+        ([one.text for one in aliases],),
+    ).fetchall()
+    for one in aliases:
+        if (one.name, one.text) not in known and nodes.find(one.name, at) is not None:
+            nodes.see([one.name, one.text], at)
 
 
 def _digest(facts: TableFacts, project: str, renames: object) -> str:

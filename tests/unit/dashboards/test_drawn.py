@@ -7,10 +7,10 @@ import json
 import pytest
 from headwater.profile import Profile
 from headwater.project import load_project
-from headwater_catalog.model import ColumnEdge, Kind, Origin
+from headwater_catalog.model import Alias, ColumnEdge, Kind, Origin
 from headwater_dashboards.documents import Documents, folders, load
 from headwater_dashboards.drawn import Rows, documents_of, drawn
-from headwater_dashboards.lineage import facts_of
+from headwater_dashboards.lineage import aliases_of, facts_of
 
 CHART = "0a1b2c3d-0000-4000-8000-000000000002"
 DATASETS = [
@@ -130,3 +130,10 @@ def test_without_a_superset_nothing_is_drawn(tmp_path):
     assert (
         drawn(Profile.load({"HEADWATER_PROJECT": str(tmp_path), "HEADWATER_PORT": "61000"}), Documents(())).every == ()
     )
+
+
+def test_a_dataset_of_a_table_is_another_name_of_it():
+    """So that the table's page leads to it; a saved query is a thing of its own."""
+    made = documents_of(Rows(datasets=DATASETS, charts=(), dashboards=(), held=()), Documents(()))
+
+    assert aliases_of(made) == (Alias("curated.loan_state", "superset:3"),)

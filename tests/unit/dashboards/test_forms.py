@@ -16,8 +16,12 @@ from headwater_dashboards.validation import validate
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
+def _page(name):
+    return f"http://127.0.0.1:7713/table?name={name}"
+
+
 def _task(documents, tables):
-    return task_of("test", documents, validate(documents, tables))
+    return task_of("test", documents, validate(documents, tables), _page)
 
 
 def _answer(task):
@@ -89,7 +93,7 @@ def test_columns_and_docs_come_from_the_table(written):
     dataset = _task(written.load(), written.tables)["datasets"][0]
 
     assert (dataset["schema"], dataset["table"], dataset["time"]) == ("raw", "trips", "started")
-    assert dataset["description"] == "One row per trip."
+    assert dataset["description"].startswith("One row per trip.\n\nIn the catalog: ")
     assert dataset["columns"]["started"] == {"type": "TIMESTAMP(6)", "description": "When it began.", "time": True}
     assert dataset["columns"]["fare"] == {"type": "DOUBLE", "description": "In dollars.", "title": "Fare"}
     assert set(dataset["metrics"]) == {"count", "income"}
@@ -108,3 +112,15 @@ def test_the_default_projects_dashboards_fit_its_tables():
     assert {one["slug"] for one in task["dashboards"]} == {"loan-portfolio", "loan-delinquency"}
     for one in task["dashboards"]:
         assert sum(part["type"] == "CHART" for part in one["position"].values()) >= 4
+
+
+def test_a_dataset_leads_to_its_table_in_the_catalog(written):
+    """Its description ends with the address; a pull takes that off again, wherever the catalog was by then."""
+    documents = written.load()
+    answer = _answer(_task(documents, written.tables))
+    for one in answer["datasets"]:
+        page = _page(f"{one['schema']}.{one['table']}")
+        assert one["description"].endswith(f"In the catalog: {page}")
+        one["description"] = one["description"].replace("127.0.0.1:7713", "catalog.example.org")
+
+    assert files_of(answer, documents, written.tables, written.folder) == {}
