@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from headwater_catalog.model import ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
-from headwater_catalog.store import Store  # noqa: TC002 - the program below takes it from here
+from headwater_catalog.store import Store
+from headwater_catalog.store._definitions import publish
 from headwater_catalog.store._search import _WORD
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -149,6 +151,33 @@ with Store({database!r}, "lake") as store:
     assert store.publish(facts[1:]) is False
     with store.reading() as reader:
         assert [reader.table(f"raw.{one}")["defined"] for one in "ab"] == [False, True]
+
+
+def test_very_many_definitions_are_indexed_once(database):
+    """Each table's words are written to the index in one go, however many there are, and are found."""
+    facts = [
+        defined(
+            f"curated.t{number}",
+            f"curated.t{number // 2}",
+            "raw.elsewhere",
+            columns=("id", "pear"),
+            doc=f"No {number}.",
+        )
+        for number in range(1, 60)
+    ]
+    with psycopg.connect(database) as connection:
+        publish(connection, "lake", "p", facts, datetime.now(UTC))
+        written = connection.execute(
+            "SELECT n_tup_ins, n_tup_upd FROM pg_stat_xact_user_tables WHERE relname = 'document'"
+        ).fetchone()
+        tables = connection.execute("SELECT count(*) FROM node").fetchone()[0]
+    with Store(database, "lake") as store:
+        assert written == (tables, 0)
+        assert names(store, "pear 42") == ["curated.t42"]
+        assert names(store, "elsewhere") == ["raw.elsewhere"]
+        store.publish([replace(facts[0], doc="Quinces.")], "p")
+        assert names(store, "quinces") == ["curated.t1"]
+        assert names(store, "curated.t1")[0] == "curated.t1"
 
 
 def _ran(program: str, seed: str) -> str:

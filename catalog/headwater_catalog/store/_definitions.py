@@ -9,7 +9,6 @@ from headwater_catalog.model import Origin
 from headwater_catalog.store._edges import replace_edges, stated_edges
 from headwater_catalog.store._nodes import Nodes
 from headwater_catalog.store._promises import keep_promises
-from headwater_catalog.store._settle import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,15 +41,16 @@ def publish(connection: Connection[Any], bucket: str, project: str, facts: Seque
     fresh = [one for one in facts if one.name not in same]
     nodes = Nodes(connection, bucket)
     writer = _Writer(connection, nodes, project, at)
-    ids = {one.name: writer.table(one, said[one.name]) for one in fresh}
-    for one in fresh:
-        writer.lineage(ids[one.name], one)
-    kept = {*same.values(), *ids.values()}
-    gone = [identity for identity, *_ in defined if identity not in kept]
-    writer.forget(gone)
-    promises = {ids[one.name]: one.promises for one in fresh} | dict.fromkeys(gone, ())
-    keep_promises(connection, nodes, promises, at)
-    settle(connection, [*ids.values(), *gone])
+    with nodes.words_at_once():
+        ids = {one.name: writer.table(one, said[one.name]) for one in fresh}
+        for one in fresh:
+            writer.lineage(ids[one.name], one)
+        kept = {*same.values(), *ids.values()}
+        gone = [identity for identity, *_ in defined if identity not in kept]
+        writer.forget(gone)
+        promises = {ids[one.name]: one.promises for one in fresh} | dict.fromkeys(gone, ())
+        keep_promises(connection, nodes, promises, at)
+        nodes.settle([*ids.values(), *gone])
     return bool(fresh or gone)
 
 

@@ -40,13 +40,14 @@ def saw_edge(
     ).fetchone()
     identity = int(row[0]) if row else 0
     if columns:
-        connection.cursor().executemany(
+        sources, targets, kinds = zip(*sorted(columns), strict=True)
+        connection.execute(
             """INSERT INTO column_edge (edge_id, source_column, target_column, kind, since, seen)
-               VALUES (%s, %s, %s, %s, %s, %s)
+               SELECT %s, c.*, %s, %s FROM unnest(%s::text[], %s::text[], %s::text[]) AS c
                ON CONFLICT (edge_id, target_column, source_column, kind) WHERE until IS NULL
                DO UPDATE SET since = least(column_edge.since, excluded.since),
                              seen = greatest(column_edge.seen, excluded.seen)""",
-            [(identity, *key, *span) for key in sorted(columns)],
+            (identity, *span, list(sources), list(targets), list(kinds)),
         )
     return identity
 
@@ -75,8 +76,9 @@ def replace_edges(
     ).fetchall()
     known = {source: edge for edge, source, *_ in rows}
     gone = [edge for source, edge in known.items() if source not in wanted]
-    connection.execute("UPDATE edge SET until = %s WHERE id = ANY(%s)", (at, gone))
-    connection.execute("UPDATE column_edge SET until = %s WHERE edge_id = ANY(%s) AND until IS NULL", (at, gone))
+    if gone:
+        connection.execute("UPDATE edge SET until = %s WHERE id = ANY(%s)", (at, gone))
+        connection.execute("UPDATE column_edge SET until = %s WHERE edge_id = ANY(%s) AND until IS NULL", (at, gone))
     _close(connection, at, [row for row in rows if row[2] is not None and tuple(row[2:]) not in wanted.get(row[1], ())])
     for source, columns in sorted(wanted.items()):
         saw_edge(connection, (source, target), origin, (at, at), columns)

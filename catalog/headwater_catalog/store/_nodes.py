@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from headwater_catalog.store._knowledge import MERGE, sum_up
 from headwater_catalog.store._settle import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -39,6 +40,16 @@ class Nodes(Known):
         # What was asked before in this transaction; a rename makes it void.
         self._renames: dict[str, list[Rename]] = {}
         self._seen: dict[tuple[frozenset[str], datetime], int] = {}
+        # Nodes whose words were changed.
+        self._described: set[int] = set()
+
+    @contextmanager
+    def words_at_once(self) -> Iterator[None]:
+        """Index what is said meanwhile in one go at the end: for whoever tells of very many tables."""
+        self._connection.execute("SELECT set_config('headwater.words', 'at once', true)")
+        yield
+        self._connection.execute("SELECT set_config('headwater.words', '', true)")
+        self._connection.execute("SELECT index_words(%s::bigint[])", (sorted(self._described),))
 
     def renames(self, name: str) -> Sequence[Rename]:
         """Return the renames from and to a name."""
@@ -168,10 +179,16 @@ class Nodes(Known):
     def describe(self, identity: int, what: str, texts: Iterable[str]) -> None:
         """Let search find a node by further texts."""
         said = sorted({text[:2000] for text in texts if text})
+        self._described.add(identity)
         if said:
             self._connection.execute(
                 "INSERT INTO word SELECT %s, %s, unnest(%s::text[]) ON CONFLICT DO NOTHING", (identity, what, said)
             )
+
+    def settle(self, identities: Sequence[int]) -> None:
+        """Bring what tables show, and what search finds them by, to what code and people say of them."""
+        self._described.update(identities)
+        settle(self._connection, identities)
 
     def change(self, identity: int, at: datetime, what: str, detail: str = "") -> None:
         """Add to a table's history."""
@@ -229,14 +246,16 @@ class Nodes(Known):
             wanted = {name: row[:5] for name, row in now.items()} | wanted
         gone = [name for name, row in now.items() if wanted.get(name) != row[:5]]
         cursor = self._connection.cursor()
-        cursor.execute(
-            "UPDATE column_fact SET until = %s WHERE node_id = %s AND until IS NULL AND name = ANY(%s)",
-            (at, identity, gone),
-        )
+        if gone:
+            cursor.execute(
+                "UPDATE column_fact SET until = %s WHERE node_id = %s AND until IS NULL AND name = ANY(%s)",
+                (at, identity, gone),
+            )
         fresh = [(identity, name, *row, at) for name, row in wanted.items() if name in gone or name not in now]
         cursor.executemany("INSERT INTO column_fact VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", fresh)
         if now.keys() != wanted.keys():
-            cursor.execute("DELETE FROM word WHERE node_id = %s AND what = 'column'", (identity,))
+            if now:
+                cursor.execute("DELETE FROM word WHERE node_id = %s AND what = 'column'", (identity,))
             self.describe(identity, "column", wanted)
 
 
