@@ -94,7 +94,7 @@ def make_server(profile: Profile) -> MCPServer[Any]:
 
     @tool
     def impact(name: str, column: str = "") -> Answer:
-        """Tell every table, column, check, chart, dashboard and owner that breaks when a table or column goes or changes."""
+        """Tell every table, column, check, chart, dashboard and owner that breaks when a table or column goes."""
         return told.get("impact", name=name, column=column)
 
     @tool

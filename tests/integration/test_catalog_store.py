@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from headwater.box.components.databases import connect
 from headwater.errors import ComponentError
-from headwater_catalog.model import ColumnEdge, ColumnFacts, Kind, Lineage, Origin, Promise, TableFacts
+from headwater_catalog.model import ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
 from headwater_catalog.openlineage import InvalidEvent
 from headwater_catalog.store import NotFound, Store, migrate
 from headwater_catalog.store._edges import saw_edge
@@ -330,106 +329,6 @@ def test_search_forgives_and_says_why(store):
     assert found("zzzzqq") == []
     for text in ("%", "_", "'; DROP TABLE node; --", "\\", "😀"):
         assert all("a" in name for name, _ in found(text))
-
-
-def test_impact_names_tables_columns_owners_and_doubt(store):
-    """A filter's column breaks the rows; a table whose columns nobody knows may break, and is said to be uncertain."""
-    store.publish(
-        [
-            declared("raw.a", columns=("id", "flag", "other")),
-            declared("curated.b", "raw.a", edges=(
-                ColumnEdge("raw.a", "id", "id", Kind.COPIED), ColumnEdge("raw.a", "flag", "", Kind.FILTER))),
-            declared("curated.c", "curated.b", edges=(ColumnEdge("curated.b", "id", "id", Kind.AGGREGATED),)),
-            declared("curated.d", "raw.a"),
-        ]
-    )  # fmt: skip
-
-    def impact(column: str) -> dict[str, tuple]:
-        with store.reading() as reader:
-            answer = reader.impact("raw.a", column=column, depth=10, limit=100)
-        return {one["table"]: (one["columns"], one["all_rows"], one["certain"]) for one in answer["breaks"]}
-
-    assert impact("id") == {
-        "curated.b": (["id"], False, True),
-        "curated.c": (["id"], False, True),
-        "curated.d": ([], True, False),
-    }
-    assert impact("flag") == {
-        "curated.b": ([], True, True),
-        "curated.c": (["id"], False, True),
-        "curated.d": ([], True, False),
-    }
-    assert set(impact("other")) == {"curated.d"}
-    assert set(impact("")) == {"curated.b", "curated.c", "curated.d"}
-    with pytest.raises(NotFound, match="no column 'nothing'"):
-        impact("nothing")
-
-
-def test_impact_names_the_checks_that_break(store):
-    """Those of the column itself, of what is made of it, and of tables that only a check joins to it; no others."""
-
-    def promised(name: str, *reads: tuple[str, str], **more) -> Promise:
-        return Promise(
-            name=name, columns=tuple(column for _, column in reads[:1]), promise=f"{name} holds", reads=reads, **more
-        )
-
-    facts = [
-        declared("raw.a", columns=("id", "flag", "spare")),
-        declared("curated.b", "raw.a", edges=(
-            ColumnEdge("raw.a", "id", "id", Kind.COPIED), ColumnEdge("raw.a", "flag", "", Kind.FILTER))),
-        declared("curated.elsewhere", columns=("key",)),
-        declared("curated.d", "raw.a"),
-    ]  # fmt: skip
-    facts[0] = replace(facts[0], promises=(promised("id_known", ("raw.a", "id")), promised("some_rows")))
-    facts[1] = replace(
-        facts[1],
-        promises=(
-            promised("b_unique", ("curated.b", "id"), blocking=False),
-            promised("b_other", ("curated.b", "other")),
-        ),
-    )
-    facts[2] = replace(facts[2], promises=(promised("key_found", ("curated.elsewhere", "key"), ("raw.a", "id")),))
-    facts[3] = replace(facts[3], promises=(promised("hidden", ("curated.d", "")),))  # fmt: skip
-    store.publish(facts)
-
-    def checks(name: str, column: str = "", **more) -> dict[str, tuple]:
-        with store.reading() as reader:
-            answer = reader.impact(name, column=column, depth=10, limit=100, **more)
-        assert {one["owner"] for one in answer["checks"]} <= set(answer["owners"])
-        return {f"{one['table']} {one['name']}": (one["blocking"], one["certain"]) for one in answer["checks"]}
-
-    assert checks("raw.a", "id") == {
-        "raw.a id_known": (True, True),
-        "curated.b b_unique": (False, True),
-        "curated.d hidden": (True, False),
-        "curated.elsewhere key_found": (True, True),
-    }
-    assert set(checks("raw.a", "flag")) == {"curated.b b_unique", "curated.b b_other", "curated.d hidden"}
-    assert set(checks("raw.a", "spare")) == {"curated.d hidden"}
-    assert "raw.a some_rows" in checks("raw.a")
-    assert set(checks("curated.elsewhere", "key")) == {"curated.elsewhere key_found"}
-
-    store.publish([replace(one, promises=one.promises[:1]) for one in facts if one.name != "curated.elsewhere"])
-    assert set(checks("raw.a")) == {"raw.a id_known", "curated.b b_unique", "curated.d hidden"}
-
-
-def test_checks_that_only_runs_tell_of_break_too(store):
-    """A table without a definition has the checks of its last run; one without a column may read any."""
-    about = trino_table("curated.told")
-    asserted = [{"assertion": "in_range", "success": True, "column": "n"}, {"assertion": "some_rows", "success": True}]
-    about["facets"]["schema"] = facet(fields=[{"name": "n", "type": "int"}, {"name": "m", "type": "int"}])
-    about["inputFacets"] = {"dataQualityAssertions": facet(assertions=asserted)}
-    send(store, event("COMPLETE", new_run(), inputs=[about]))
-
-    with store.reading() as reader:
-        told = {column: reader.impact("curated.told", column=column, depth=1, limit=9)["checks"] for column in "nm"}
-        (first,) = reader.impact("curated.told", column="n", depth=1, limit=1)["checks"]
-        assert reader.impact("curated.told", column="n", depth=1, limit=1)["cut"]
-    assert first["name"] == "in_range"
-    assert {key: [(one["name"], one["certain"]) for one in some] for key, some in told.items()} == {
-        "n": [("in_range", True), ("some_rows", False)],
-        "m": [("some_rows", False)],
-    }
 
 
 edges = st.sets(

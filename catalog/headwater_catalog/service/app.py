@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import ComponentError, QueryError
@@ -13,16 +14,18 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
-from headwater_catalog.model import FRESHNESS
 from headwater_catalog.pages import error_page, page_routes
+from headwater_catalog.service._kinds import values
 from headwater_catalog.service.access import Access
 from headwater_catalog.service.answers import as_error, as_json
 from headwater_catalog.service.edits import edit_routes
 from headwater_catalog.service.headers import SafeHeaders
 from headwater_catalog.service.marks import explained_marked, history_marked, lineage_marked, run_marked
-from headwater_catalog.service.parameters import Parameters, Wrong
+from headwater_catalog.service.openapi import described
+from headwater_catalog.service.parameters import Wrong
+from headwater_catalog.service.questions import QUESTIONS, SAMPLE
 from headwater_catalog.service.taking import Lineage, Queries
-from headwater_catalog.store import WANTS, NotFound, Store
+from headwater_catalog.store import NotFound, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,14 +36,14 @@ if TYPE_CHECKING:
 
     from headwater_catalog.pages import Site
     from headwater_catalog.service.lake import Lake
+    from headwater_catalog.service.questions import Question
     from headwater_catalog.service.samples import Samples
-    from headwater_catalog.store import Reader
 
 __all__ = ["make_app"]
 
 _LOG = logging.getLogger("headwater.catalog")
-_LARGEST_ANSWER = 10_000
-_DEEPEST = 100
+# What of an answer is asked of the lake, when the catalog's memory has given its own.
+_FINISHED = {"lineage": lineage_marked, "history": history_marked, "run": run_marked, "explain": explained_marked}
 
 
 def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake: Lake, samples: Samples) -> ASGIApp:
@@ -55,22 +58,16 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake
         samples: Looks into tables.
     """
     access = Access(store, token)
-    asked = _asking(store, _lineage, partial(lineage_marked, lake))
+    asked = {one.path: _asking(store, one, partial(_FINISHED[one.path], lake) if one.path in _FINISHED else dict)
+             for one in QUESTIONS}  # fmt: skip
+    lineage = Lineage(store, access, asked.pop("lineage"))
+    api = described(version("headwater"))
     routes = [
-        Route("/api/v1/lineage", Lineage(store, access, asked), methods=["GET", "POST"]),
+        Route("/api/v1/lineage", lineage, methods=["GET", "POST"]),
         Route("/api/v1/queries", Queries(store, access), methods=["POST"]),
-        Route("/api/v1/search", _asking(store, _search)),
-        Route("/api/v1/table", _asking(store, _table)),
-        Route("/api/v1/impact", _asking(store, _impact)),
-        Route("/api/v1/history", _asking(store, _history, partial(history_marked, lake))),
-        Route("/api/v1/run", _asking(store, _run, partial(run_marked, lake))),
-        Route("/api/v1/explain", _asking(store, _explain, partial(explained_marked, lake))),
-        Route("/api/v1/health", _asking(store, _health)),
-        Route("/api/v1/sample", _answering(lambda given: samples.rows(Parameters(given, ("name",)).required("name")))),
-        Route("/api/v1/glossary", _asking(store, _glossary)),
-        Route("/api/v1/term", _asking(store, _term)),
-        Route("/api/v1/audit", _asking(store, _audit)),
-        Route("/api/v1/user", _asking(store, _users)),
+        *(Route(f"/api/v1/{path}", endpoint) for path, endpoint in asked.items()),
+        Route("/api/v1/sample", _answering(lambda given: SAMPLE.ask(samples, **values(SAMPLE.parameters, given)))),
+        Route("/api/v1/openapi.json", _answering(lambda _: api)),
         *edit_routes(store, access),
         *page_routes(store, site, access, lake, samples.rows),
     ]
@@ -83,100 +80,13 @@ def make_app(store: Store, token: str, *, hosts: Sequence[str], site: Site, lake
     return SafeHeaders(app)
 
 
-def _search(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("q", "zone", "owner", "tag", "domain", "freshness", "limit"))
-    return reader.search(
-        asked.required("q")[:200],
-        zone=asked.text("zone"),
-        owner=asked.text("owner"),
-        tag=asked.text("tag"),
-        domain=asked.text("domain"),
-        freshness=asked.choice("freshness", "", *FRESHNESS),
-        limit=asked.number("limit", 20, 200),
-    )
-
-
-def _table(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    return reader.table(Parameters(given, ("name",)).required("name"))
-
-
-def _history(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("name", "limit"))
-    return reader.history(asked.required("name"), limit=asked.number("limit", 50, 1000))
-
-
-def _run(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    return reader.run(Parameters(given, ("run",)).required("run"))
-
-
-def _explain(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("name", "partition", "column", "depth", "limit"))
-    return reader.explain(
-        asked.required("name"),
-        partition=asked.text("partition"),
-        column=asked.text("column").lower(),
-        depth=asked.number("depth", _DEEPEST, _DEEPEST),
-        limit=asked.number("limit", 200, _LARGEST_ANSWER),
-    )
-
-
-def _health(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("want", "limit"))
-    return reader.health(asked.choice("want", "", *WANTS), limit=asked.number("limit", 500, _LARGEST_ANSWER))
-
-
-def _lineage(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("name", "column", "columns", "direction", "depth", "as_of", "limit", "neighbours"))
-    return reader.lineage(
-        asked.required("name"),
-        column=asked.text("column").lower(),
-        columns=asked.choice("columns", "false", "true") == "true",
-        direction=asked.choice("direction", "both", "up", "down"),
-        depth=asked.number("depth", 3, _DEEPEST),
-        as_of=asked.text("as_of"),
-        limit=asked.number("limit", 1000, _LARGEST_ANSWER),
-        neighbours=asked.choice("neighbours", "false", "true") == "true",
-    )
-
-
-def _impact(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("name", "column", "depth", "limit"))
-    return reader.impact(
-        asked.required("name"),
-        column=asked.text("column").lower(),
-        depth=asked.number("depth", _DEEPEST, _DEEPEST),
-        limit=asked.number("limit", 1000, _LARGEST_ANSWER),
-    )
-
-
-def _glossary(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    return reader.glossary(Parameters(given, ("limit",)).number("limit", 1000, _LARGEST_ANSWER))
-
-
-def _term(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    asked = Parameters(given, ("name", "limit"))
-    return reader.term(asked.required("name"), asked.number("limit", 500, _LARGEST_ANSWER))
-
-
-def _audit(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    return {"edits": reader.audit(Parameters(given, ("limit",)).number("limit", 100, _LARGEST_ANSWER))}
-
-
-def _users(reader: Reader, given: Mapping[str, str]) -> dict[str, Any]:
-    Parameters(given, ())
-    return {"users": reader.logins()}
-
-
-def _asking(
-    store: Store,
-    ask: Callable[[Reader, Mapping[str, str]], dict[str, Any]],
-    finish: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-) -> Callable[..., Any]:
+def _asking(store: Store, question: Question, finish: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[..., Any]:
     """Answer from the store; what ``finish`` adds is asked of others, when the store's connection is free again."""
 
     def asked(given: Mapping[str, str]) -> dict[str, Any]:
+        read = values(question.parameters, given)
         with store.reading() as reader:
-            found = ask(reader, given)
+            found = question.ask(reader, **read)
         return finish(found)
 
     return _answering(asked)

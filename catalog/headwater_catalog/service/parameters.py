@@ -22,7 +22,8 @@ def refuse_unknown(given: Mapping[str, object], known: Sequence[str]) -> None:
     """
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise Wrong(f"There is no parameter {unknown[0]!r}; there are {', '.join(known)}.")
+        there = f"there are {', '.join(known)}" if known else "there are none"
+        raise Wrong(f"There is no parameter {unknown[0]!r}; {there}.")
 
 
 class Parameters:
@@ -67,4 +68,4 @@ class Parameters:
         found = self.text(name, str(default))
         if not found.isascii() or not found.isdigit() or not 1 <= int(found[:9]) <= most:
             raise Wrong(f"Parameter {name} is {found!r}; give a whole number from 1 to {most}.")
-        return int(found)
+        return int(found[:9])

@@ -95,7 +95,7 @@ def graph_told(
         at: The moment that they were asked for.
         neighbours: Each table is to say how many tables it is made of, and how many are made of it.
     """
-    steps = {
+    steps = {node: 0} | {
         other: step if way == "down" else -step for way, graph in graphs.items() for other, step in graph.nodes.items()
     }
     rows = connection.execute(
