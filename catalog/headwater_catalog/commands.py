@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -170,7 +171,35 @@ def history(name: str, limit: int, output: str) -> None:
 
 @click.group()
 def catalog() -> None:
-    """Say who may edit the catalog."""
+    """Say who may edit the catalog, and share its pages."""
+
+
+@catalog.command()
+@click.option(
+    "--static",
+    "folder",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder; a former export in it gives way.",
+)
+def export(folder: Path) -> None:
+    """Write all pages as they are now into a folder that opens from a disk or any web server, without the catalog."""
+    from headwater_catalog.pages import keep_pages  # noqa: PLC0415 - the web framework is slow to import
+    from headwater_catalog.service.serving import site_of, store_of  # noqa: PLC0415
+
+    profile = Profile.load()
+    require_running(profile)
+    with store_of(profile) as store, click.progressbar(length=1, label="Pages", file=sys.stderr) as bar:
+
+        def told(done: int, of: int) -> None:
+            bar.length = of
+            bar.update(done - bar.pos)
+
+        kept = keep_pages(store, site_of(profile), folder, told)
+    click.echo(
+        f"{kept.pages} pages of {kept.tables} tables, charts and terms are in {folder}; open {folder / 'index.html'}."
+    )
 
 
 @catalog.group()

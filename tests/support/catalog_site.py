@@ -50,21 +50,24 @@ class Site:
 
 
 @contextmanager
-def looking(**options: Any) -> Iterator[Any]:
-    """A browser's page on which nothing may go wrong unseen: no error, no refused or outside request, no dialog."""
+def looking(
+    *, ours: tuple[str, ...] = ("http://127.0.0.1:", "blob:http://127.0.0.1:"), **options: Any
+) -> Iterator[Any]:
+    """A browser's page on which nothing may go wrong unseen: no error, no refused or outside request, no dialog.
+
+    Args:
+        ours: What may be asked for begins so.
+        options: Of the browser's context.
+    """
     wrong: list[str] = []
     with browser_page(**options) as page:
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("console", lambda said: wrong.append(f"said: {said.text}") if said.type in ("error", "warning") else 0)
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda one: None if _ours(one.url) else wrong.append(f"asked: {one.url}"))
+        page.on("request", lambda one: None if one.url.startswith(ours) else wrong.append(f"asked: {one.url}"))
         yield page
     assert wrong == []
-
-
-def _ours(url: str) -> bool:
-    return url.startswith(("http://127.0.0.1:", "blob:http://127.0.0.1:"))
 
 
 def keep(page: Any, name: str) -> None:

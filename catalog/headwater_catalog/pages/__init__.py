@@ -3,8 +3,9 @@
 Everything that is shown passes through templates that escape it, and no page asks anything outside the catalog.
 """
 
+from headwater_catalog.pages._folder import Kept, keep_pages
 from headwater_catalog.pages._forms import error_page
 from headwater_catalog.pages._routes import page_routes
 from headwater_catalog.pages._site import Site
 
-__all__ = ["Site", "error_page", "page_routes"]
+__all__ = ["Kept", "Site", "error_page", "keep_pages", "page_routes"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headwater_catalog.pages._render import link, page_of
+from headwater_catalog.pages._addresses import link, page_of
 from headwater_catalog.store import Change, NotFound
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
 
+from headwater_catalog.pages._addresses import link, page_of
 from headwater_catalog.pages._fields import change_of, described, term_fields
-from headwater_catalog.pages._render import VISITOR, link, page_of, render
+from headwater_catalog.pages._render import VISITOR, render
 from headwater_catalog.service.access import Denied, read_body
 from headwater_catalog.service.parameters import Parameters, Wrong
 from headwater_catalog.store import Invalid, NotFound, SaidByCode

@@ -5,27 +5,27 @@ from __future__ import annotations
 import re
 import shlex
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from headwater.table import ZONES
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from headwater_catalog.pages._addresses import ADDRESSES, link, page_of
 from headwater_catalog.pages._charts import amount, bars, distinct, share, values
+from headwater_catalog.pages._kept_addresses import file_name
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 __all__ = ["HERE", "VISITOR", "render"]
 
 HERE = Path(__file__).parent
 # Who is logged in where a page is made; every page's head shows it.
 VISITOR: ContextVar[str] = ContextVar("visitor", default="")
-_SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
 _MINUTE = 60
@@ -46,8 +46,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "ago": ago,
+        "ago": lambda at: ADDRESSES.get().time(at),
         "size": size,
+        "file_name": file_name,
         "marked": marked,
         "took": took,
         "zone": zone,
@@ -60,20 +61,22 @@ def _environment() -> Environment:
         "share": share,
         "values": values,
     }
-    made.globals |= {"link": link, "page_of": page_of, "visitor": VISITOR.get}
+    made.globals |= {
+        "link": link,
+        "page_of": page_of,
+        "file": lambda path: ADDRESSES.get().file(path),
+        "script": _script,
+        "of": lambda: ADDRESSES.get().of,
+        "policy": lambda: ADDRESSES.get().policy,
+        "visitor": VISITOR.get,
+    }
     return made
 
 
-def link(page: str, **parameters: object) -> str:
-    """Return the address of a page; whatever a name holds, it stays one parameter."""
-    given = {name: str(value) for name, value in parameters.items() if value not in ("", None)}
-    return f"/{page}?{urlencode(given, errors='replace')}" if given else f"/{page}"
-
-
-def page_of(name: str) -> str:
-    """Return the address of the page that shows a table, or a term of the glossary."""
-    kind, _, title = name.partition(":")
-    return link("term", name=title) if kind == "term" and title else link("table", name=name)
+def _script(path: str) -> Markup:
+    """Return the tag of a script of ours, which runs once the page is read."""
+    found = ADDRESSES.get()
+    return Markup('<script {} src="{}"></script>').format(Markup(found.script), found.file(path))  # noqa: S704 - ours
 
 
 def zone(name: str) -> str:
@@ -102,17 +105,6 @@ def place(text: str) -> str:
 def moment(at: datetime | None) -> str:
     """Return a time to the second, in UTC."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
-
-
-def ago(at: datetime, now: datetime | None = None) -> str:
-    """Return how long ago something was, in one unit."""
-    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
-    for length, name in _SPANS:
-        count = int(abs(seconds) // length)
-        if count:
-            span = f"{count} {name}{'s' if count > 1 else ''}"
-            return f"{span} ago" if seconds > 0 else f"in {span}"
-    return "just now"
 
 
 def took(span: timedelta | None) -> str:

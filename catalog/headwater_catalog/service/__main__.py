@@ -5,30 +5,22 @@ from __future__ import annotations
 import logging
 
 import uvicorn
-from headwater.box.component import Box
-from headwater.box.components.databases import database_url
 from headwater.profile import Profile
 
-from headwater_catalog.pages import Site
 from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
 from headwater_catalog.service.inheritance import Inheritance
 from headwater_catalog.service.lake import Lake
 from headwater_catalog.service.metastore import Follower
 from headwater_catalog.service.samples import Samples
-from headwater_catalog.store import Store
+from headwater_catalog.service.serving import site_of, store_of
 
 
 def main() -> None:
     """Serve the catalog of the profile that the environment names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     profile = Profile.load()
-    site = Site(
-        libraries=Box(profile).runtimes.path("pages"),
-        dagster=profile.public_address("dagster"),
-        superset=profile.public_address("superset"),
-    )
-    store = Store(database_url(profile, "catalog-db"), profile.bucket)
+    site, store = site_of(profile), store_of(profile)
     token, hosts = profile.credentials.password("catalog"), profile.names("catalog")
     with store, Watch(profile), Follower(profile, store), Inheritance(store):
         uvicorn.run(

@@ -11,9 +11,10 @@ from headwater.errors import ComponentError
 from headwater_catalog.store._found import NotFound
 from headwater_catalog.store._hand import Change, Editor, digest
 from headwater_catalog.store._health import WANTS
+from headwater_catalog.store._inventory import Entry
 from headwater_catalog.store._migrate import migrate
 from headwater_catalog.store._reads import Reader
-from headwater_catalog.store._search import Choices
+from headwater_catalog.store._search import SEARCH_WEIGHTS, Choices
 from headwater_catalog.store._subject import Invalid, SaidByCode
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from headwater_catalog.queries import Query
 
 __all__ = [
+    "SEARCH_WEIGHTS",
     "WANTS",
     "Change",
     "Editor",
+    "Entry",
     "Invalid",
     "NotFound",
     "Reader",
@@ -112,10 +115,10 @@ class Store:
             facts: Of all its tables, charts and dashboards.
             project: Whose; what others say stays.
             inherited: Tags that columns made of tagged ones have, too, besides ``pii``.
+            aliases: Other names of tables; of tables that nobody knows there are none.
 
         Raises:
             ComponentError: PostgreSQL does not answer.
-            aliases: Other names of tables; of tables that nobody knows there are none.
         """
         from headwater_catalog.store._definitions import keep_aliases, publish  # noqa: PLC0415 - one process reads, another writes
         from headwater_catalog.store._inherited import name_inherited  # noqa: PLC0415

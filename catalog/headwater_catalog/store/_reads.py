@@ -19,6 +19,7 @@ from headwater_catalog.store._found import (
 from headwater_catalog.store._glossary import edits, glossary, logins, term_of
 from headwater_catalog.store._graph import Question, walk_columns, walk_tables
 from headwater_catalog.store._health import health
+from headwater_catalog.store._inventory import Entry, entries
 from headwater_catalog.store._nodes import Nodes
 from headwater_catalog.store._runs import run_of
 from headwater_catalog.store._said import add_said
@@ -92,6 +93,10 @@ class Reader:
     def choices(self) -> dict[str, Any]:
         """Return what search can be narrowed to: zones, owners, domains, tags, with how many tables each had lately."""
         return self._choices.of(self._connection)
+
+    def inventory(self) -> list[Entry]:
+        """Return everything that has a page, in the order in which search shows it; what no name leads to has none."""
+        return [one for one in entries(self._connection) if one.kind == "term" or self._nodes.find(one.name) == one.id]
 
     def run(self, run: str) -> dict[str, Any]:
         """Return all that is known of a run: how it went, what it read and wrote, and the runs that belong to it.

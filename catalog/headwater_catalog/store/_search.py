@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-__all__ = ["Choices", "search"]
+__all__ = ["SEARCH_WEIGHTS", "Choices", "search"]
 
 # How alike a word must be; a name with one letter wrong still is, and one with two swapped is looked for as it is.
 _ALIKE = 0.35
@@ -31,7 +31,8 @@ _FEWEST_LETTERS = 3
 _MORE = 100
 # With fewer than these, words that are like what was typed are looked for, too.
 _FEW = 5
-_WEIGHTS = {
+# What a text counts by what it is; the last stands for all else.
+SEARCH_WEIGHTS = {
     "name": 1.0,
     "title": 0.9,
     "synonym": 0.9,
@@ -40,8 +41,8 @@ _WEIGHTS = {
     "tag": 0.8,
     "owner": 0.7,
     "domain": 0.7,
+    "": 0.6,
 }
-_OTHER_WEIGHT = 0.6
 _KEPT = 100
 _LAST = chr(0x10FFFF)
 # The same in SQL: the function ``tokens``.
@@ -201,7 +202,7 @@ def _best(said: Sequence[tuple[str, str]], words: Sequence[_Word]) -> tuple[floa
     each = [0.0] * len(words)
     best = (0.0, "", "")
     for what, text in said:
-        parts, weight = _words(text) or [""], _WEIGHTS.get(what, _OTHER_WEIGHT)
+        parts, weight = _words(text) or [""], SEARCH_WEIGHTS.get(what, SEARCH_WEIGHTS[""])
         fits = [max(map(one.fits, parts)) * weight for one in words]
         each = [max(pair) for pair in zip(each, fits, strict=True)]
         close = min(1.0, sum(len(one.text) for one in words) / (sum(map(len, parts)) or 1))

@@ -13,8 +13,9 @@ from headwater.profile import Profile
 from headwater.table import ZONES
 from headwater_catalog.links import table_page
 from headwater_catalog.pages import Site, error_page
+from headwater_catalog.pages._addresses import ago, link
 from headwater_catalog.pages._fields import described, term_fields
-from headwater_catalog.pages._render import HERE, ago, link, marked, moment, render, size, took, zone
+from headwater_catalog.pages._render import HERE, marked, moment, render, size, took, zone
 from headwater_catalog.profiles import ColumnProfile, read_profile
 from headwater_catalog.store import WANTS
 from hypothesis import given

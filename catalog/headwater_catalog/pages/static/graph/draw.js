@@ -1,5 +1,6 @@
 // Draws boxes and lines as SVG, and moves the view over them.
 
+import { pageOf } from "./asked.js";
 import { HEAD, ROW, fit, isLit } from "./layout.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -157,7 +158,7 @@ function drawBox(group, model, node, box, sides) {
 function drawTitle(node, box) {
   return make(
     "a",
-    { href: `/table?${new URLSearchParams({ name: node.name })}`, "data-key": `title ${node.name}` },
+    { href: pageOf(node), "data-key": `title ${node.name}` },
     make("rect", { class: "node-focus", x: 10, y: 4, width: box.width - 22, height: 19, rx: 3 }),
     make("text", { class: "node-title", x: 14, y: 18 }, fit(node.title || node.name, "title", box.width - 30)),
     make("title", {}, node.name),

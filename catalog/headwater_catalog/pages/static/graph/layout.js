@@ -1,5 +1,6 @@
 // Where everything goes: ELK's layered layout, in a worker, so that the page stays at hand meanwhile.
 
+import { engine } from "./asked.js";
 import { columnKey } from "./model.js";
 
 export const HEAD = 42;
@@ -52,8 +53,8 @@ export function fit(text, kind, width) {
 }
 
 export class Layout {
-  constructor(libraries) {
-    this.elk = new window.ELK({ workerUrl: `${libraries}/elkjs/lib/elk-worker.min.js` });
+  constructor() {
+    this.elk = engine();
   }
 
   // Returns boxes by table and lines with their points.

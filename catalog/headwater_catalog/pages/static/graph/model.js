@@ -1,5 +1,7 @@
 // What the graph shows: tables, edges between them, their columns, and one column's path. No drawing here.
 
+import { ask } from "./asked.js";
+
 const LIMIT = 500;
 const EDGES = 5000;
 const DEEP = 100;
@@ -39,17 +41,8 @@ export class Model {
     this.edges.set(key, known);
   }
 
-  async ask(question, given) {
-    const asked = new URLSearchParams({ ...given, ...(this.asOf && question === "lineage" ? { as_of: this.asOf } : {}) });
-    let answer;
-    try {
-      answer = await fetch(`/api/v1/${question}?${asked}`);
-    } catch {
-      throw new Error("The catalog does not answer; see `headwater status`.");
-    }
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.error);
-    return found;
+  ask(question, given) {
+    return ask(question, given, this.asOf);
   }
 
   async begin() {

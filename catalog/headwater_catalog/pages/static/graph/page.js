@@ -1,5 +1,6 @@
 // The lineage page: what buttons and keys do to the model, and the drawing after it.
 
+import { firstColumn, remember } from "./asked.js";
 import { Drawing } from "./draw.js";
 import { asFile, save } from "./export.js";
 import { Layout } from "./layout.js";
@@ -12,7 +13,7 @@ const frame = document.getElementById("graph");
 const status = frame.querySelector("[data-status]");
 const model = new Model(frame.dataset.name, frame.dataset.asOf);
 const drawing = new Drawing(frame.querySelector(".canvas"));
-const layout = new Layout("/libraries");
+const layout = new Layout();
 let busy = Promise.resolve();
 
 // One change after the other; what fails is said, and the drawing stays as it was.
@@ -45,15 +46,8 @@ function say() {
   frame.querySelector("[data-do=columns]").setAttribute("aria-pressed", open);
 }
 
-function remember() {
-  const given = new URLSearchParams({ name: model.start });
-  if (model.path?.table === model.start) given.set("column", model.path.column);
-  if (model.asOf) given.set("as_of", model.asOf);
-  history.replaceState(null, "", `/lineage?${given}`);
-}
-
 const does = {
-  reset: () => change(() => model.begin()).then(remember),
+  reset: () => change(() => model.begin()).then(() => remember(model)),
   all: () => change(() => model.expandAll()),
   columns: () => {
     const names = [...model.nodes.values()].filter((node) => node.kind !== "files").map((node) => node.name);
@@ -68,7 +62,7 @@ const does = {
   out: () => drawing.by(1 / 1.3),
   fit: () => drawing.fit(),
   svg: () => save(asFile(drawing), `lineage of ${model.start}.svg`.replace(/[^\w. -]+/g, "_")),
-  unlight: () => model.path && change(() => model.dim(), model.path.table).then(remember),
+  unlight: () => model.path && change(() => model.dim(), model.path.table).then(() => remember(model)),
 };
 
 function press(target) {
@@ -81,7 +75,7 @@ function press(target) {
   if (what === "light") {
     const column = target.dataset.column;
     const again = model.path?.table === name && model.path?.column === column;
-    change(() => (again ? model.dim() : model.light(name, column)), name).then(remember);
+    change(() => (again ? model.dim() : model.light(name, column)), name).then(() => remember(model));
   }
 }
 
@@ -116,5 +110,6 @@ drawing.frame.addEventListener("focusin", (event) => {
 
 change(async () => {
   await model.begin();
-  if (frame.dataset.column) await model.light(model.start, frame.dataset.column);
+  const column = firstColumn(frame);
+  if (column) await model.light(model.start, column);
 });
