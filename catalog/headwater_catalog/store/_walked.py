@@ -38,21 +38,20 @@ def breaks(
     broken: dict[int, set[str]] = {}
     for _, _, target, written, *_ in graph.columns:
         broken.setdefault(target, set()).add(written)
-    names = names_of(connection, {*broken, node})
-    certain = _certain(node, graph)
-    gone = {(other, name): other in certain for other, columns in broken.items() for name in columns}
-    checks, more = broken_checks(connection, {**gone, (node, column): True}, limit)
-    checks.sort(key=lambda one: (one["table"] != names[node], one["table"], one["name"]))
+    keys = ("table", "kind", "title", "url", "owner")
     facts = {
-        identity: {"kind": kind, "title": title, "url": url, "owner": owner}
-        for identity, kind, title, url, owner in connection.execute(
-            "SELECT id, kind, title, url, owner FROM node WHERE id = ANY(%s)", (list(broken),)
+        identity: dict(zip(keys, told, strict=True))
+        for identity, *told in connection.execute(
+            "SELECT id, name, kind, title, url, owner FROM node WHERE id = ANY(%s)", ([*broken, node],)
         )
     }
-    charts = _charts(connection, [other for other, fact in facts.items() if fact["kind"] == "dashboard"])
+    start, certain = facts[node]["table"], _certain(node, graph)
+    gone = {(other, name): other in certain for other, columns in broken.items() for name in columns}
+    checks, more = broken_checks(connection, {**gone, (node, column): True}, limit)
+    checks.sort(key=lambda one: (one["table"] != start, one["table"], one["name"]))
+    charts = _charts(connection, [other for other in broken if facts[other]["kind"] == "dashboard"])
     tables = [
         {
-            "table": names[other],
             **facts[other],
             "steps": graph.nodes.get(other, 0),
             "columns": sorted(columns - {""} - charts.get(other, {}).keys()),
@@ -64,7 +63,7 @@ def breaks(
     ]
     tables.sort(key=lambda one: (one["steps"], one["table"]))
     return {
-        "table": names[node],
+        "table": start,
         "breaks": tables,
         "checks": checks,
         "owners": sorted({str(one["owner"]) for one in (*tables, *checks) if one["owner"]}),
@@ -75,6 +74,8 @@ def breaks(
 def _charts(connection: Connection[Any], dashboards: list[int]) -> dict[int, dict[str, str]]:
     """Return the titles of dashboards' charts; to lineage they are columns of theirs."""
     found: dict[int, dict[str, str]] = {}
+    if not dashboards:
+        return found
     for node, name, title in connection.execute(
         "SELECT node_id, name, doc FROM column_fact WHERE node_id = ANY(%s) AND type = 'chart' AND until IS NULL",
         (dashboards,),
@@ -137,11 +138,14 @@ def _count_neighbours(connection: Connection[Any], nodes: list[dict[str, Any]], 
 
 def _certain(start: int, graph: Graph) -> set[int]:
     """Return the tables that are known to depend on a start, not only by way of a table of unknown columns."""
-    known, before = {start}, 0
-    rows = [(row[0], row[2]) for row in graph.columns if row[4] != UNKNOWN]
-    while len(known) > before:
-        before = len(known)
-        known |= {target for source, target in rows if source in known}
+    below: dict[int, set[int]] = {}
+    for source, _, target, _, kind, _ in graph.columns:
+        if kind != UNKNOWN:
+            below.setdefault(source, set()).add(target)
+    known, frontier = {start}, {start}
+    while frontier:
+        frontier = {target for source in frontier for target in below.get(source, ())} - known
+        known |= frontier
     return known
 
 
