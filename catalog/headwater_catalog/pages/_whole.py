@@ -36,6 +36,8 @@ def whole_folder(target: Path, mark: str) -> Iterator[Path]:
         made.mkdir(exist_ok=True)
         with _alone(made, target):
             _empty(made)
+            if former.exists() and not target.exists():
+                former.rename(target)  # who exchanged them was killed in between
             try:
                 yield made
                 (made / mark).touch()

@@ -132,6 +132,19 @@ def test_what_a_killed_export_left_is_cleared_away(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["pages"]
 
 
+def test_an_exchange_that_was_killed_is_taken_back(tmp_path):
+    """Between two names the former pages have neither; the next export puts them back before it makes others."""
+    with whole_folder(tmp_path / "pages", MARK) as folder:
+        (folder / "a").write_text("a")
+    (tmp_path / "pages").rename(tmp_path / ".pages.former")
+
+    with whole_folder(tmp_path / "pages", MARK) as folder:
+        assert (tmp_path / "pages" / "a").read_text() == "a"
+        (folder / "b").write_text("b")
+    assert sorted(one.name for one in (tmp_path / "pages").iterdir()) == [MARK, "b"]
+    assert [one.name for one in tmp_path.iterdir()] == ["pages"]
+
+
 def test_what_is_another_s_is_left_alone(tmp_path):
     """A folder with other things in it, a file, a link: refused, and nothing in them changes."""
     (tmp_path / "mine").mkdir()
