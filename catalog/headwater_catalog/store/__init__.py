@@ -11,7 +11,7 @@ from headwater.errors import ComponentError
 from headwater_catalog.store._found import NotFound
 from headwater_catalog.store._hand import Change, Editor, digest
 from headwater_catalog.store._health import WANTS
-from headwater_catalog.store._migrate import migrate
+from headwater_catalog.store._migrate import migrate, migrations_ahead
 from headwater_catalog.store._reads import Reader
 from headwater_catalog.store._search import Choices
 from headwater_catalog.store._subject import Invalid, SaidByCode
@@ -37,6 +37,7 @@ __all__ = [
     "Store",
     "digest",
     "migrate",
+    "migrations_ahead",
 ]
 
 Result = TypeVar("Result")

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
-from filelock import FileLock
 
 from headwater.box.component import Box
 from headwater.box.components import all_components
@@ -191,12 +190,12 @@ def run(name: str) -> None:
 @click.command()
 @click.argument("name", metavar="COMPONENT")
 def migrate(name: str) -> None:
-    """Bring a component's state to this version; a second time changes nothing."""
+    """Bring a component's state to this version; a second time changes nothing, and a newer version's is refused."""
+    from headwater.box.migration import migrate as bring_forward  # noqa: PLC0415
+
     profile = Profile.load()
     profile.ensure_home()
-    component = with_needs(all_components(), [name])[name]
-    with FileLock(profile.home / f"migrate-{component.name}.lock"):
-        component.migrate(Box(profile))
+    bring_forward(with_needs(all_components(), [name])[name], Box(profile))
 
 
 @click.command()
