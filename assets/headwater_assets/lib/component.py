@@ -36,6 +36,7 @@ class DagsterComponent(Component):
     roles = ("webserver", "daemon", "code", "runner")
     # It starts without the engines; only its runs need them.
     needs = ("postgres",)
+    keeps = (".",)
     definitions = "headwater_assets.definitions"
     reads_project = True
     hints = (

@@ -19,7 +19,7 @@ __all__ = ["alone"]
 
 
 @contextmanager
-def alone(home: Path, say: Callable[[str, str], None], command: str = "up") -> Iterator[bool]:
+def alone(home: Path, say: Callable[[str, str], None], command: str = "up") -> Iterator[str]:
     """Wait for another command that starts or changes the same box, telling so; one inside another goes on.
 
     Args:
@@ -28,20 +28,20 @@ def alone(home: Path, say: Callable[[str, str], None], command: str = "up") -> I
         command: What others are told that they wait for.
 
     Yields:
-        Whether there was another to wait for.
+        The command that there was to wait for; empty for none.
 
     Raises:
         ConfigError: The box's home cannot be written.
     """
     lock, holder = FileLock(home / "up.lock", is_singleton=True), home / "up.pid"
-    waited = False
+    waited_for = ""
     try:
         tempfile.TemporaryFile(dir=home).close()  # the lock would be tried for ever where no file can be made
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            waited = True
-            say("box", f"another `headwater {_holder(holder)} is at work; waiting for it")
+            waited_for, pid = _holder(holder)
+            say("box", f"another `headwater {waited_for}`{pid} is at work; waiting for it")
             lock.acquire()
         if lock.lock_counter == 1:
             holder.write_text(f"{command} {os.getpid()}", encoding="ascii")
@@ -51,13 +51,13 @@ def alone(home: Path, say: Callable[[str, str], None], command: str = "up") -> I
             f"{home} cannot be written: {error.strerror or error}. Give this user the right to, or set HEADWATER_HOME."
         ) from error
     try:
-        yield waited
+        yield waited_for
     finally:
         lock.release()
 
 
-def _holder(holder: Path) -> str:
-    with suppress(OSError):  # it has the lock and has not written its number yet
-        command, _, pid = holder.read_text(encoding="ascii").partition(" ")
-        return f"{command}` (pid {pid})"
-    return "up`"
+def _holder(holder: Path) -> tuple[str, str]:
+    with suppress(OSError, ValueError):  # it has the lock and has not written its number yet
+        command, pid = holder.read_text(encoding="ascii").split()
+        return command, f" (pid {pid})"
+    return "up", ""

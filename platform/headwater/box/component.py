@@ -144,6 +144,8 @@ class Component(ABC):
     runtimes: ClassVar[tuple[str, ...]] = ()
     hints: ClassVar[tuple[Hint, ...]] = ()
     stop_signal: ClassVar[str] = "TERM"
+    # What of its data folder a backup holds; "." for all of it.
+    keeps: ClassVar[tuple[str, ...]] = ()
     # Started anew when the box is to serve another project.
     reads_project: ClassVar[bool] = False
 

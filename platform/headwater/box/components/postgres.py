@@ -51,6 +51,7 @@ class PostgresComponent(Component):
 
     name = "postgres"
     runtimes = ("postgres",)
+    keeps = (_CLUSTER,)
     # A smart shutdown (TERM) would wait for every client to leave.
     stop_signal = "INT"
     hints = (
