@@ -14,7 +14,7 @@ from headwater.box.components.databases import connect, database_url, ensure_dat
 from headwater.profile import inherited_env
 from own_box import counted, elsewhere, own_box
 
-pytestmark = pytest.mark.box
+pytestmark = [pytest.mark.box, pytest.mark.timeout(1200)]
 
 LOGINS = {"metastore": "metastore-db", "dagster": "dagster-db", "superset": "superset-db", "catalog": "catalog-db"}
 NEWER = {

@@ -20,7 +20,7 @@ from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 from own_box import counted, own_box
 
-pytestmark = pytest.mark.box
+pytestmark = [pytest.mark.box, pytest.mark.timeout(1200)]
 
 NODES = 50
 LAST = "0010_edits.sql"
@@ -91,12 +91,12 @@ def test_an_upgrade_and_a_restore_lose_nothing(old):
     assert _backups(old) == []
 
     with _begin(old, "upgrade", "postgres") as one, _begin(old, "upgrade", "postgres") as other:
-        said = [process.communicate(timeout=300)[0] for process in (one, other)]
+        said = [process.communicate(timeout=500)[0] for process in (one, other)]
 
     assert [one.returncode, other.returncode] == [0, 0], said
     assert sum(f"migrating its data from 0009_scale.sql without {LAST} to {LAST}" in text for text in said) == 1
     waited = next(text for text in said if "nothing is left to do" in text)
-    assert re.search(r"another `headwater upgrade` \(pid \d+\) is at work; waiting for it", waited)
+    assert re.search(r"another `headwater upgrade`.* is at work; waiting for it", waited)
     (backup,) = _backups(old)
     assert not list((old.home / "backups").glob(".*"))  # what the killed one had copied
     assert LAST in _migrations(old)

@@ -44,7 +44,9 @@ def alone(home: Path, say: Callable[[str, str], None], command: str = "up") -> I
             say("box", f"another `headwater {waited_for}`{pid} is at work; waiting for it")
             lock.acquire()
         if lock.lock_counter == 1:
-            holder.write_text(f"{command} {os.getpid()}", encoding="ascii")
+            partial = holder.with_suffix(".new")  # who waits reads a whole line, of this holder or of the last
+            partial.write_text(f"{command} {os.getpid()}", encoding="ascii")
+            partial.replace(holder)
     except OSError as error:
         lock.release()
         raise ConfigError(

@@ -88,8 +88,8 @@ class Keeper:
             begun = unfinished(self.home)
             if begun is not None and begun.command == "restore":
                 require_finished(self.home)
-            if begun is None and waited_for == "upgrade" and not self._is_behind():
-                self.say("box", "that upgrade has done it; nothing is left to do")
+            if begun is None and waited_for and not self._is_behind():
+                self.say("box", f"that {waited_for} has brought all data to this release; nothing is left to do")
                 return
             prepare()
             ensure_credentials(self.home)  # those that this release has and the last one had not
