@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from headwater.box.component import Box, Schema
 from headwater.box.components.metastore import metastore_schema
@@ -9,6 +11,7 @@ from headwater.box.components.postgres import PostgresComponent, cluster
 from headwater.box.components.revisions import alembic_schema
 from headwater.box.migration import migrate
 from headwater.box.unfinished import Unfinished, require_finished, take_note, unfinished
+from headwater.box.upgrade import Keeper
 from headwater.credentials import ensure_credentials
 from headwater.errors import ComponentError
 from headwater.profile import Profile
@@ -101,3 +104,22 @@ def test_what_was_cut_off_is_told_until_it_is_finished(tmp_path, command, senten
         require_finished(tmp_path)
     take_note(tmp_path, None)
     require_finished(tmp_path)
+
+
+def test_a_restore_that_is_run_again_keeps_what_was_there_first(box):
+    """Whatever of it was done already: the box's own is set aside once, and the backup's comes in its place."""
+    keeper, home = Keeper(box, {}, lambda *_: None), box.profile.home
+    (home / "data" / "postgres" / "cluster").mkdir(parents=True)
+    (home / "data" / "postgres" / "cluster" / "mine").touch()
+
+    for again in range(3):  # whole; then as if it had been cut off before, and after, the new one came
+        new = home / "restoring" / str(again)
+        new.mkdir(parents=True)
+        (new / "theirs").touch()
+        keeper._put(new, "data/postgres/cluster")
+        assert [path.name for path in (home / "data" / "postgres" / "cluster").iterdir()] == ["theirs"]
+        assert [path.name for path in (home / "replaced" / "data" / "postgres" / "cluster").iterdir()] == ["mine"]
+        if again == 0:
+            shutil.rmtree(home / "data" / "postgres" / "cluster")
+    keeper._put(home / "restoring" / "none", "tls")
+    assert not (home / "tls").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,7 @@ from headwater.errors import ComponentError, ConfigError, HeadwaterError
 from headwater.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from psycopg import Connection
@@ -114,17 +116,15 @@ class Keeper:
             begun = unfinished(self.home)
             backup = find_backup(self.home, name or (begun.backup if begun else None))
             take_down(self.box, self.components, self.say)
-            trial = self.home / _TRIAL
             self.say("backup", f"trying {backup.name} out")
-            unpack(backup, trial)
-            self._try_out(trial, backup.inventory)
-            if begun is None or begun.command != "restore":
-                shutil.rmtree(self.home / _REPLACED, ignore_errors=True)
-            take_note(self.home, Unfinished("restore", backup.name))
-            for part in kept_by(self.components.values()):
-                self._put(trial / part, part)
-            shutil.rmtree(trial)
-            take_note(self.home, None)
+            with self._tried(backup) as trial:
+                if begun is None or begun.command != "restore":
+                    shutil.rmtree(self.home / _REPLACED, ignore_errors=True)
+                take_note(self.home, Unfinished("restore", backup.name))
+                for part in kept_by(self.components.values()):
+                    self._put(trial / part, part)
+                os.sync()
+                take_note(self.home, None)
             return backup
 
     def _running(self) -> list[str]:
@@ -163,12 +163,22 @@ class Keeper:
         self.say("backup", "copying")
         with new_backup(self.home, kept, found, counted) as made:
             self.say("backup", "trying it out")
-            unpack(made, self.home / _TRIAL)
-            self._try_out(self.home / _TRIAL, counted)
-            shutil.rmtree(self.home / _TRIAL)
+            with self._tried(made):
+                pass
         rows = sum(rows for rows, _ in counted.values())
         self.say("backup", f"{made.name} is good: a PostgreSQL on it has the same {amount(rows, 'row')}")
         return made
+
+    @contextmanager
+    def _tried(self, backup: Backup) -> Iterator[Path]:
+        """Give the folder of a backup that was unpacked and tried out; what is left in it is removed."""
+        trial = self.home / _TRIAL
+        try:
+            unpack(backup, trial)
+            self._try_out(trial, backup.inventory)
+            yield trial
+        finally:
+            shutil.rmtree(trial, ignore_errors=True)
 
     def _try_out(self, trial: Path, counted: Inventory) -> None:
         """Start a PostgreSQL on an unpacked backup and have it give the same answers.
@@ -192,8 +202,9 @@ class Keeper:
             self._bring_up(["postgres"])
             # What was never started in this box begins with this release.
             behind = {name: one for name, one in self._schemas().items() if one.found}
-            order = [self.components[one] for tier in tiers(self.components) for one in tier if one in behind]
-            self._bring_up({need for one in order for need in one.needs})
+            names_in_order = [name for tier in tiers(self.components) for name in tier if name in behind]
+            order = [self.components[name] for name in names_in_order if name != "postgres"]
+            self._bring_up({"postgres", *(need for one in order for need in one.needs)})
             for component in order:
                 self._migrate(component, behind[component.name])
             self._bring_up(names)
