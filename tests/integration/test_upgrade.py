@@ -84,21 +84,21 @@ def _migrations(profile):
         return {row[0] for row in connection.execute("SELECT name FROM migration")}
 
 
-def test_an_upgrade_and_a_restore_lose_nothing(old):
-    """Killed while it copies, it has changed nothing; of two at once one does it; the way back ends at the same."""
+def test_an_upgrade_that_was_killed_goes_on_and_leads_back(old):
+    """Nobody starts the half of it; called again it goes on with the backup that it has; a restore ends at the same."""
     before, nodes = counted(old), _nodes(old)
-    _kill_at(old, "copying", "upgrade", "postgres")
-    assert _backups(old) == []
+    said = _kill_at(old, "catalog +migrating its data", "upgrade", "postgres")
+    assert f"migrating its data from 0009_scale.sql without {LAST} to {LAST}" in said
+    backup = re.search(r"(\w+) is good: a PostgreSQL on it has the same", said)[1]
 
-    with _begin(old, "upgrade", "postgres") as one, _begin(old, "upgrade", "postgres") as other:
-        said = [process.communicate(timeout=500)[0] for process in (one, other)]
+    refused = headwater(old, "up", "postgres", check=False)
+    assert refused.returncode == 1
+    assert f"error: The upgrade of the box in {old.home} was cut off: `headwater upgrade` goes on" in refused.stderr
+    assert f"`headwater restore {backup}` goes back" in refused.stderr
+    done = headwater(old, "upgrade", "postgres")
 
-    assert [one.returncode, other.returncode] == [0, 0], said
-    assert sum(f"migrating its data from 0009_scale.sql without {LAST} to {LAST}" in text for text in said) == 1
-    waited = next(text for text in said if "nothing is left to do" in text)
-    assert re.search(r"another `headwater upgrade`.* is at work; waiting for it", waited)
-    (backup,) = _backups(old)
-    assert not list((old.home / "backups").glob(".*"))  # what the killed one had copied
+    assert f"going on with an upgrade that was cut off; its backup is {backup}" in done.stdout
+    assert _backups(old) == [backup]
     assert LAST in _migrations(old)
     assert _nodes(old) == nodes
     assert len(nodes) == NODES
@@ -113,27 +113,27 @@ def test_an_upgrade_and_a_restore_lose_nothing(old):
     assert _backups(old) == [backup]
 
 
-def test_an_upgrade_that_was_killed_while_migrating_goes_on(old):
-    """Nobody starts the half of it; called again it goes on, with the backup that it has."""
-    nodes = _nodes(old)
-    said = _kill_at(old, "catalog +migrating its data", "upgrade", "postgres")
-    backup = re.search(r"(\w+) is good: a PostgreSQL on it has the same", said)[1]
-
-    refused = headwater(old, "up", "postgres", check=False)
-    assert refused.returncode == 1
-    assert f"error: The upgrade of the box in {old.home} was cut off: `headwater upgrade` goes on" in refused.stderr
-    assert f"`headwater restore {backup}` goes back" in refused.stderr
-
-    known = _backups(old)
-    done = headwater(old, "upgrade", "postgres")
-
-    assert f"going on with an upgrade that was cut off; its backup is {backup}" in done.stdout
+@pytest.mark.full
+def test_of_two_upgrades_one_does_it(old):
+    """After a third that was killed while it copied, and has changed nothing."""
+    nodes, known = _nodes(old), _backups(old)
+    _kill_at(old, "copying", "upgrade", "postgres")
     assert _backups(old) == known
-    assert known[0] == backup
+
+    with _begin(old, "upgrade", "postgres") as one, _begin(old, "upgrade", "postgres") as other:
+        said = [process.communicate(timeout=500)[0] for process in (one, other)]
+
+    assert [one.returncode, other.returncode] == [0, 0], said
+    assert sum("migrating its data from" in text for text in said) == 1
+    waited = next(text for text in said if "nothing is left to do" in text)
+    assert re.search(r"another `headwater upgrade`.* is at work; waiting for it", waited)
+    assert len(_backups(old)) == len(known) + 1
+    assert not list((old.home / "backups").glob(".*"))  # what the killed one had copied
     assert LAST in _migrations(old)
     assert _nodes(old) == nodes
 
 
+@pytest.mark.full
 def test_a_restore_that_was_cut_off_goes_on_without_the_logins(old):
     """Half of the box set aside, credentials.json among it: nothing starts, and the same command ends it."""
     headwater(old, "up", "postgres")
@@ -189,6 +189,7 @@ def test_another_postgresql_is_refused(old):
         version.write_text("17\n")
 
 
+@pytest.mark.full
 def test_a_backup_that_answers_otherwise_is_none(old):
     """One row less in the copy, and nothing comes of it."""
     headwater(old, "up", "postgres")
