@@ -147,7 +147,6 @@ def test_an_older_metastore_is_brought_on_with_its_tables(services):
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute((scripts / "hive-schema-3.0.0.postgres.sql").read_bytes())
         connection.execute("SET search_path = public")
-        connection.execute("""INSERT INTO "CTLGS" VALUES (1, 'hive', 'of 3.0', 's3a://lake/')""")
         connection.execute("""INSERT INTO "DBS" VALUES (7, 'of 3.0', 's3://lake/old', 'old', NULL, NULL, 'hive')""")
     schema = _schema(services, "metastore")
     assert (schema.found, schema.wanted, schema.obstacle) == ("3.0.0", "3.1.0", "")
