@@ -114,6 +114,19 @@ def test_an_upgrade_that_was_killed_goes_on_and_leads_back(old):
 
 
 @pytest.mark.full
+def test_a_backup_of_older_data_does_not_bring_them_on(old):
+    """Whoever only asks for a backup has not asked for a migration."""
+    known = _backups(old)
+
+    done = headwater(old, "backup")
+
+    assert "stays stopped: its data are older than this release; see `headwater upgrade`" in done.stdout
+    assert len(_backups(old)) == len(known) + 1
+    headwater(old, "up", "postgres")
+    assert LAST not in _migrations(old)
+
+
+@pytest.mark.full
 def test_of_two_upgrades_one_does_it(old):
     """After a third that was killed while it copied, and has changed nothing."""
     nodes, known = _nodes(old), _backups(old)

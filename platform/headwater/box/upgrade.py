@@ -60,18 +60,21 @@ class Keeper:
         return self.box.profile.home
 
     def back_up(self) -> Backup:
-        """Make a backup and bring up again what ran.
+        """Make a backup and bring up again what ran, unless that would migrate it.
 
         Raises:
-            HeadwaterError: It could not be made, or did not stand its trial; the box is as it was.
+            HeadwaterError: It could not be made, or did not stand its trial; the box's data are as they were.
         """
         with alone(self.home, self.say, "backup"):
             require_finished(self.home)
             ran = self._running()
+            behind = bool(ran) and self._is_behind()
             try:
                 made = self._make()
             finally:
-                if ran:
+                if behind:
+                    self.say("box", "stays stopped: its data are older than this release; see `headwater upgrade`")
+                elif ran:
                     self._bring_up(ran)
             self._prune()
             return made
