@@ -34,7 +34,7 @@ def own_box(folder: Path, *, project: Path = REPOSITORY, **settings: str) -> Ite
         HEADWATER_PROJECT=str(project),
         HEADWATER_HOME=str(folder / "home"),
         HEADWATER_PORT=str(first),
-        HEADWATER_START_TIMEOUT="420",
+        HEADWATER_START_TIMEOUT="900",  # a test machine may be busy with other things
         **settings,
     )
     try:
