@@ -6,8 +6,8 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from headwater.box.component import Command, Component, Hint
-from headwater.box.components.databases import connect, ensure_database
+from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.components.databases import connect, ensure_database, stored
 from headwater.errors import ComponentError
 
 from headwater_catalog.client import Client
@@ -43,6 +43,13 @@ class CatalogComponent(Component):
         ensure_database(box.profile, "catalog-db")
         with connect(box.profile, "catalog-db") as connection:
             migrate(connection)
+
+    def schema(self, box: Box) -> Schema:
+        """Return the last migration that the database has."""
+        from headwater_catalog.store import migrations_ahead  # noqa: PLC0415
+
+        rows = stored(box.profile, "catalog-db", "migration", "SELECT name FROM migration")
+        return migrations_ahead({str(row[0]) for row in rows})
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
         """Return the service's process; it reads everything from the profile."""

@@ -84,8 +84,8 @@ def test_a_second_up_says_whom_it_waits_for(profile):
     """At once, and it goes on when the first is done."""
     profile.home.mkdir(parents=True)
     hold = (
-        "import sys; from pathlib import Path; from headwater.box.lifecycle import _alone\n"
-        "with _alone(Path(sys.argv[1]), print): print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from headwater.box.alone import alone\n"
+        "with alone(Path(sys.argv[1]), print): print('held', flush=True); sys.stdin.read()"
     )
     said = []
     with subprocess.Popen(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.component import Command, Component, Hint
-from headwater.box.components.databases import connect, database_url, ensure_database
+from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.components.databases import connect, database_url, ensure_database, stored
+from headwater.box.components.revisions import alembic_schema
 from headwater.errors import ComponentError
 
 from headwater_assets.lib.runner import ONE_THREAD_ENV, ask
 from headwater_assets.lib.webserver import LOCATION, Webserver
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from headwater.box.component import Box
 
 __all__ = ["DagsterComponent"]
@@ -35,6 +36,7 @@ class DagsterComponent(Component):
     roles = ("webserver", "daemon", "code", "runner")
     # It starts without the engines; only its runs need them.
     needs = ("postgres",)
+    keeps = (".",)
     definitions = "headwater_assets.definitions"
     reads_project = True
     hints = (
@@ -88,12 +90,17 @@ class DagsterComponent(Component):
         """Make the database and bring its tables to this version; nothing to do takes no time."""
         ensure_database(box.profile, "dagster-db")
         marker = box.data("dagster") / "migrated.json"
-        mark = {"version": version("dagster"), "revision": _revision(box)}
+        mark = {"version": version("dagster"), "revision": self.schema(box).found}
         if mark["revision"] and marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == mark:
             return
         marker.unlink(missing_ok=True)
         _upgrade(box)
-        marker.write_text(json.dumps({**mark, "revision": _revision(box)}), encoding="utf-8")
+        marker.write_text(json.dumps({**mark, "revision": self.schema(box).found}), encoding="utf-8")
+
+    def schema(self, box: Box) -> Schema:
+        """Return the revision that Alembic notes in the database."""
+        rows = stored(box.profile, "dagster-db", "alembic_version", "SELECT version_num FROM alembic_version")
+        return alembic_schema(_revisions(), (str(row[0]) for row in rows), whose="Dagster")
 
     def probe(self, box: Box, role: str) -> None:
         """Use the role once: list the assets, read the heartbeats, ask the code server, greet the runner."""
@@ -168,12 +175,9 @@ def _class(module: str, name: str, **config: object) -> dict[str, Any]:
     return {"module": module, "class": name, "config": config}
 
 
-def _revision(box: Box) -> str:
-    """Return the schema's version in the database, empty when there is none."""
-    with connect(box.profile, "dagster-db") as connection:
-        if not connection.execute("SELECT to_regclass('alembic_version')").fetchall()[0][0]:
-            return ""
-        return ",".join(sorted(str(row[0]) for row in connection.execute("SELECT version_num FROM alembic_version")))
+def _revisions() -> Path:
+    found = find_spec("dagster")  # without importing it, which takes seconds
+    return Path(found.origin if found and found.origin else "").parent / "_core" / "storage" / "alembic" / "versions"
 
 
 def _upgrade(box: Box) -> None:

@@ -12,7 +12,7 @@ from headwater_catalog.store._found import NotFound
 from headwater_catalog.store._hand import Change, Editor, digest
 from headwater_catalog.store._health import WANTS
 from headwater_catalog.store._inventory import Entry
-from headwater_catalog.store._migrate import migrate
+from headwater_catalog.store._migrate import migrate, migrations_ahead
 from headwater_catalog.store._reads import Reader
 from headwater_catalog.store._search import SEARCH_WEIGHTS, Choices
 from headwater_catalog.store._subject import Invalid, SaidByCode
@@ -40,6 +40,7 @@ __all__ = [
     "Store",
     "digest",
     "migrate",
+    "migrations_ahead",
 ]
 
 Result = TypeVar("Result")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from headwater.profile import Profile
 
-__all__ = ["COMMON_HINTS", "Box", "Command", "Component", "Hint"]
+__all__ = ["COMMON_HINTS", "Box", "Command", "Component", "Hint", "Schema"]
 
 # The kernel's limit for a Unix socket's path is 107 bytes.
 _SOCKET_PATH_LIMIT = 107
@@ -55,8 +55,27 @@ class Hint:
     cause: str
 
 
+@dataclass(frozen=True)
+class Schema:
+    """How far a component's stored data are, beside what this release makes of them.
+
+    Args:
+        found: The version of the data; empty when there are none yet.
+        wanted: The version that ``migrate`` brings them to.
+        obstacle: Why this release must not touch them, as a sentence; empty when it may.
+    """
+
+    found: str
+    wanted: str
+    obstacle: str = ""
+
+
 # Looked for after a component's own.
 COMMON_HINTS = (
+    Hint(
+        r"was made by a newer Headwater",
+        "this release is older than the data; start the newer one, or go back with `headwater restore` of that one.",
+    ),
     Hint(r"(?i)no space left on device", "the disk is full; free some space below HEADWATER_HOME."),
     Hint(
         r"password authentication failed",
@@ -125,6 +144,8 @@ class Component(ABC):
     runtimes: ClassVar[tuple[str, ...]] = ()
     hints: ClassVar[tuple[Hint, ...]] = ()
     stop_signal: ClassVar[str] = "TERM"
+    # What of its data folder a backup holds; "." for all of it.
+    keeps: ClassVar[tuple[str, ...]] = ()
     # Started anew when the box is to serve another project.
     reads_project: ClassVar[bool] = False
 
@@ -141,7 +162,14 @@ class Component(ABC):
         """
 
     def migrate(self, box: Box) -> None:  # noqa: B027 - many components have nothing to bootstrap
-        """Bring the component's state to this version: data folders, database, schema, admin user."""
+        """Bring the component's state to this version: data folders, database, schema, admin user.
+
+        Called through ``headwater.box.migration``, one at a time, and never on data with an obstacle.
+        """
+
+    def schema(self, box: Box) -> Schema | None:  # noqa: ARG002 - many components keep nothing with a version
+        """Return how far the component's data are; None where nothing that it keeps has a version."""
+        return None
 
     @abstractmethod
     def version(self, box: Box) -> str:

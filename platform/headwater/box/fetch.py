@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from headwater.box.progress import Progress, Step
     from headwater.box.wheelhouse import Pin
 
-__all__ = ["FetchSettings", "fetch"]
+__all__ = ["FetchSettings", "alone_in", "fetch"]
 
 _MB = 10**6
 _GB = 10**9
@@ -64,7 +64,7 @@ def fetch(
     from headwater.box.progress import megabytes, progress_on  # noqa: PLC0415
 
     began = time.monotonic()
-    with _alone(settings, console), progress_on(console) as progress:
+    with alone_in(settings, console), progress_on(console) as progress:
         missing = _missing(runtimes, wanted)  # another fetch may have brought them meanwhile
         _Fetch(settings, lock, progress).run(missing)
     seconds = max(time.monotonic() - began, 0.001)
@@ -197,7 +197,8 @@ def _missing(runtimes: Runtimes, wanted: Iterable[LockedRuntime]) -> list[Locked
     return [runtime for runtime in wanted if not runtimes.complete(runtime)]
 
 
-def _alone(settings: FetchSettings, console: Console) -> AbstractContextManager[object]:
+def alone_in(settings: FetchSettings, console: Console) -> AbstractContextManager[object]:
+    """Wait until no other fetch changes the cache, telling so."""
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
     from headwater.box.download import disk_errors  # noqa: PLC0415

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
-from filelock import FileLock, Timeout
 
+from headwater.box.alone import alone
 from headwater.box.component import COMMON_HINTS
 from headwater.box.processes import end, members
 from headwater.box.programs import programs, tiers
 from headwater.box.readiness import why_not_ready
 from headwater.box.supervisor import MARK, Supervisor
-from headwater.errors import ComponentError, ConfigError
+from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
@@ -32,7 +30,15 @@ if TYPE_CHECKING:
     from headwater.box.component import Box, Component
     from headwater.box.programs import Program
 
-__all__ = ["bring_up", "end_leftovers", "last_lines", "likely_cause", "switch_project", "take_down"]
+__all__ = [
+    "bring_up",
+    "end_leftovers",
+    "last_lines",
+    "likely_cause",
+    "run_migration",
+    "switch_project",
+    "take_down",
+]
 
 _PROBE_PAUSE = 0.3
 _STOP_SECONDS = 30.0
@@ -70,7 +76,7 @@ def bring_up(
     Raises:
         ComponentError: One did not become ready; those that did stay up.
     """
-    with _alone(box.profile.home, say):
+    with alone(box.profile.home, say):
         supervisor = Supervisor(box)
         supervisor.start(all_programs)
         start = _Start(box, supervisor, say, {name: threading.Event() for name in components})
@@ -86,42 +92,13 @@ class _NotTriedError(ComponentError):
     """A component was not started because one that it needs had failed."""
 
 
-@contextmanager
-def _alone(home: Path, say: Callable[[str, str], None]) -> Iterator[None]:
-    """Wait for another `up` of the same box, telling so."""
-    lock, holder = FileLock(home / "up.lock"), home / "up.pid"
-    try:
-        tempfile.TemporaryFile(dir=home).close()  # the lock would be tried for ever where no file can be made
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            say("box", f"another `headwater up`{_pid_in(holder)} is at work; waiting for it")
-            lock.acquire()
-        holder.write_text(str(os.getpid()), encoding="ascii")
-    except OSError as error:
-        lock.release()
-        raise ConfigError(
-            f"{home} cannot be written: {error.strerror or error}. Give this user the right to, or set HEADWATER_HOME."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _pid_in(holder: Path) -> str:
-    with suppress(OSError):  # it has the lock and has not written its number yet
-        return f" (pid {holder.read_text(encoding='ascii')})"
-    return ""
-
-
 def end_leftovers(box: Box, say: Callable[[str, str], None]) -> None:
     """End what a supervisor that was killed has left: it would hold ports and data folders.
 
     Raises:
         ConfigError: The box's home cannot be written.
     """
-    with _alone(box.profile.home, say):
+    with alone(box.profile.home, say):
         if not Supervisor(box).running():
             end(members(box.profile.home))
 
@@ -202,7 +179,7 @@ def _start_component(start: _Start, component: Component) -> None:
 def _start_roles(start: _Start, component: Component, roles: tuple[Program, ...]) -> None:
     began = time.monotonic()
     start.say(component.name, "migrating")
-    _migrate(start.box, component)
+    run_migration(start.box, component)
     start.say(component.name, "starting")
     for program in roles:
         start.supervisor.start_program(program)
@@ -227,8 +204,12 @@ def _is_up(start: _Start, program: Program) -> bool:
     return start.supervisor.state(program).alive
 
 
-def _migrate(box: Box, component: Component) -> None:
-    """Run `headwater migrate`, the same command that a container runs, with its output in the logs."""
+def run_migration(box: Box, component: Component) -> None:
+    """Run `headwater migrate`, the same command that a container runs, with its output in the logs.
+
+    Raises:
+        ComponentError: It failed; what it said is in the sentence.
+    """
     log = box.profile.home / "logs" / f"{component.name}-migrate.log"
     env = inherited_env(**box.profile.environment(), **{MARK: str(box.profile.home)})
     with log.open("wb") as file:

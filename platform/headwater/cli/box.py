@@ -9,14 +9,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
-from filelock import FileLock
 
 from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.programs import find, programs, with_needs
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.supervisor import Supervisor, served_project
+from headwater.box.unfinished import require_finished
 from headwater.cli.output import as_env, as_json, objects_as_table, output_option
+from headwater.cli.starting import prepare, teller
 from headwater.credentials import LOGINS, ensure_credentials
 from headwater.errors import ComponentError, ConfigError
 from headwater.profile import SETTINGS, Profile, inherited_env
@@ -50,26 +51,17 @@ def _selected(names: tuple[str, ...]) -> tuple[Program, ...]:
 @click.argument("names", nargs=-1, metavar="[COMPONENT]...")
 def up(names: tuple[str, ...]) -> None:
     """Start the box, or some components with all they need, and return when they are ready."""
-    from headwater.box.doctor import examine  # noqa: PLC0415
-    from headwater.box.fetch import fetch  # noqa: PLC0415
-    from headwater.box.lifecycle import bring_up, end_leftovers  # noqa: PLC0415
-    from headwater.cli.fetch import fetch_settings  # noqa: PLC0415
+    from headwater.box.lifecycle import bring_up  # noqa: PLC0415
 
     profile = _supervised()
     components = all_components()
     wanted = with_needs(components, names or components)
-    if profile.home.exists():
-        end_leftovers(Box(profile), _teller(time.monotonic()))
-    bad = [finding for finding in examine(profile) if finding.level != "ok"]
-    for finding in bad:
-        click.echo(f"{finding.level}: {finding.subject}: {finding.sentence}", err=True)
-    if any(finding.level == "fail" for finding in bad):
-        raise ConfigError("This machine is not ready for the box; see above, or run `headwater doctor`.")
-    fetch(fetch_settings(profile), {name for one in wanted.values() for name in one.runtimes})
+    prepare(profile, wanted)
+    require_finished(profile.home)
     ensure_credentials(profile.home)
     began = time.monotonic()
-    _serve_this_project(profile, _teller(began))
-    bring_up(Box(profile), wanted, programs(components.values()), _teller(began))
+    _serve_this_project(profile, teller(began))
+    bring_up(Box(profile), wanted, programs(components.values()), teller(began))
     click.echo(f"The box is ready after {time.monotonic() - began:.1f} s.")
 
 
@@ -82,7 +74,7 @@ def down() -> None:
     if not _is_box(profile):
         click.echo(f"There is no box in {profile.home}; there is nothing to stop.")
         return
-    take_down(Box(profile), all_components(), _teller(time.monotonic()))
+    take_down(Box(profile), all_components(), teller(time.monotonic()))
     click.echo("The box is down.")
 
 
@@ -166,8 +158,10 @@ def destroy(yes: bool) -> None:  # noqa: FBT001
     if not _is_box(profile):
         raise ConfigError(f"There is no box in {profile.home}; nothing was deleted.")
     if not yes:
-        click.confirm(f"Delete the box in {profile.home} with all its tables, runs and dashboards?", abort=True)
-    take_down(Box(profile), all_components(), _teller(time.monotonic()))
+        click.confirm(
+            f"Delete the box in {profile.home} with all its tables, runs, dashboards and backups?", abort=True
+        )
+    take_down(Box(profile), all_components(), teller(time.monotonic()))
     shutil.rmtree(profile.home)
     click.echo(f"{profile.home} is deleted; the files of the project in {profile.project} stay.")
 
@@ -191,12 +185,12 @@ def run(name: str) -> None:
 @click.command()
 @click.argument("name", metavar="COMPONENT")
 def migrate(name: str) -> None:
-    """Bring a component's state to this version; a second time changes nothing."""
+    """Bring a component's state to this version; a second time changes nothing, and a newer version's is refused."""
+    from headwater.box.migration import migrate as bring_forward  # noqa: PLC0415
+
     profile = Profile.load()
     profile.ensure_home()
-    component = with_needs(all_components(), [name])[name]
-    with FileLock(profile.home / f"migrate-{component.name}.lock"):
-        component.migrate(Box(profile))
+    bring_forward(with_needs(all_components(), [name])[name], Box(profile))
 
 
 @click.command()
@@ -252,13 +246,6 @@ def _for_people(row: dict[str, Any]) -> dict[str, Any]:
         "uptime": f"{row['uptime_seconds']} s",
         "problem": problem if len(problem) <= _PROBLEM_WIDTH else f"{problem[: _PROBLEM_WIDTH - 3]}...",
     }
-
-
-def _teller(began: float) -> Callable[[str, str], None]:
-    def tell(name: str, what: str) -> None:
-        click.echo(f"[{time.monotonic() - began:6.1f} s] {name:<11} {what}")
-
-    return tell
 
 
 def _variable(name: str) -> str:

@@ -32,14 +32,18 @@ def fetch_settings(profile: Profile, *, keep_downloads: bool = False) -> FetchSe
 @click.command()
 @click.argument("names", nargs=-1, metavar="[COMPONENT|RUNTIME]...")
 @click.option("--keep-downloads", is_flag=True, help="Keep archives after unpacking them.")
-def fetch(names: tuple[str, ...], *, keep_downloads: bool) -> None:
+@click.option("--prune", "pruning", is_flag=True, help="Then remove what only other releases need and nothing runs.")
+def fetch(names: tuple[str, ...], *, keep_downloads: bool, pruning: bool) -> None:
     """Bring the runtimes of every component, or only some, into the cache; a component stands for all it runs on."""
     from headwater.box.components import all_components  # noqa: PLC0415
     from headwater.box.fetch import fetch as run  # noqa: PLC0415
 
     components = all_components() if names else {}
     wanted = {one for name in names for one in (components[name].runtimes if name in components else (name,))}
-    run(fetch_settings(Profile.load(), keep_downloads=keep_downloads), wanted if names else None)
+    settings = fetch_settings(Profile.load(), keep_downloads=keep_downloads)
+    run(settings, wanted if names else None)
+    if pruning:
+        _prune(settings)
 
 
 @click.command()
@@ -53,6 +57,18 @@ def lock(*, rehash: bool) -> None:
         made = relock(fetch_settings(Profile.load()), progress, rehash=rehash)
     files = {file.sha256 for runtime in made.runtimes.values() for file in runtime.files}
     click.echo(f"Locked {amount(len(made.runtimes), 'runtime')} of {amount(len(files), 'file')}.")
+
+
+def _prune(settings: FetchSettings) -> None:
+    from headwater.box.prune import prune_cache  # noqa: PLC0415
+
+    done = prune_cache(settings, _console())
+    for name in done.removed:
+        click.echo(f"removed {name}")
+    for name in done.kept:
+        click.echo(f"kept {name}: it is in use")
+    what = amount(len(done.removed), "thing")
+    click.echo(f"Removed {what} of other releases, {done.freed / 10**6:.0f} MB, from {settings.cache}.")
 
 
 def _console() -> Console:

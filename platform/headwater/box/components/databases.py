@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from psycopg import Connection
 
     from headwater.profile import Profile
 
-__all__ = ["connect", "database_url", "ensure_database"]
+__all__ = ["connect", "database_url", "ensure_database", "one_at_a_time", "stored"]
 
 # Any fixed number: two migrations that make roles at once wait for each other.
 _LOCK = 7_700_001
+# The first half of the two numbers by which migrations of one component wait for each other.
+_MIGRATIONS = 7_700
+# A waiting or working migration whose machine is gone is forgotten within a minute.
+_KEEPALIVES = "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 
 
 def database_url(profile: Profile, login: str, driver: str = "postgresql") -> str:
@@ -30,7 +38,7 @@ def database_url(profile: Profile, login: str, driver: str = "postgresql") -> st
 
 
 def connect(
-    profile: Profile, login: str, *, database: str | None = None, timeout: int = 10
+    profile: Profile, login: str, *, database: str | None = None, timeout: int = 10, options: str = ""
 ) -> Connection[tuple[Any, ...]]:
     """Return an autocommit connection.
 
@@ -39,6 +47,7 @@ def connect(
         login: Whose.
         database: Its name; the user's own when None.
         timeout: Seconds to wait for the connection.
+        options: Settings of the session, as the server's command line takes them.
 
     Raises:
         ComponentError: PostgreSQL does not answer or refuses the login.
@@ -54,6 +63,7 @@ def connect(
             password=profile.credentials.password(login),
             dbname=database or user,
             connect_timeout=timeout,
+            options=options,
             sslmode="disable",
             autocommit=True,
         )
@@ -85,3 +95,47 @@ def ensure_database(profile: Profile, login: str) -> None:
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(role))
     except Error as error:
         raise ComponentError(f"Database {name} could not be made: {error}. See `headwater logs postgres`.") from error
+
+
+@contextmanager
+def one_at_a_time(profile: Profile, component: str) -> Iterator[None]:
+    """Wait until no other migration of a component is at work on this PostgreSQL, from whatever machine or container.
+
+    Raises:
+        ComponentError: PostgreSQL does not answer.
+    """
+    from psycopg import Error  # noqa: PLC0415
+
+    with connect(profile, "postgres", database="postgres", options=_KEEPALIVES) as connection:
+        number = zlib.crc32(component.encode()) & 0x7FFFFFFF
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s, %s)", (_MIGRATIONS, number))
+        except Error as error:
+            raise ComponentError(f"Waiting for another migration of {component} failed: {error}.") from error
+        yield
+
+
+def stored(profile: Profile, login: str, table: str, statement: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement; none where the login's database or the table that it reads is not there yet.
+
+    Args:
+        profile: Where PostgreSQL is.
+        login: Whose database.
+        table: The table's name as SQL has it, with its quotes where it needs some.
+        statement: What to ask.
+
+    Raises:
+        ComponentError: PostgreSQL does not answer or refuses.
+    """
+    from psycopg import Error  # noqa: PLC0415
+
+    name = profile.credentials.user(login)
+    with connect(profile, "postgres", database="postgres") as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            return []
+    try:
+        with connect(profile, "postgres", database=name) as connection:
+            there = connection.execute("SELECT to_regclass(%s)", (f"public.{table}",)).fetchone()
+            return connection.execute(statement.encode()).fetchall() if there and there[0] else []
+    except Error as error:
+        raise ComponentError(f"{table} in database {name} could not be read: {error}.") from error

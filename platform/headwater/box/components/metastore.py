@@ -6,8 +6,8 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.component import Command, Component, Hint
-from headwater.box.components.databases import connect, ensure_database
+from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.components.databases import connect, ensure_database, stored
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
 from headwater.box.components.render import hadoop_xml, properties
@@ -16,15 +16,15 @@ from headwater.errors import ComponentError
 from headwater.table import ZONES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from headwater.box.component import Box
     from headwater.profile import Profile
 
-__all__ = ["MetastoreComponent", "ensure_zones", "metastore_client"]
+__all__ = ["MetastoreComponent", "ensure_zones", "metastore_client", "metastore_schema"]
 
-_SCHEMA = "scripts/metastore/upgrade/postgres/hive-schema-3.1.0.postgres.sql"
+_SCRIPTS = "scripts/metastore/upgrade/postgres"
 _PACKAGES = (
     "java.io", "java.lang", "java.lang.reflect", "java.math", "java.net", "java.nio", "java.text", "java.time",
     "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.regex", "sun.nio.ch",
@@ -51,8 +51,13 @@ class MetastoreComponent(Component):
     def migrate(self, box: Box) -> None:
         """Make the database, its schema and the lake's bucket."""
         ensure_database(box.profile, "metastore-db")
-        _ensure_schema(box)
+        _ensure_schema(box, self.schema(box))
         ensure_bucket(box.profile)
+
+    def schema(self, box: Box) -> Schema:
+        """Return the version that the metastore's own tables give."""
+        rows = stored(box.profile, "metastore-db", '"VERSION"', 'SELECT "SCHEMA_VERSION" FROM "VERSION"')
+        return metastore_schema(str(rows[0][0]) if rows else "", _steps(box.runtimes.path("metastore")))
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
         """Render the site file and return the server's process."""
@@ -176,22 +181,49 @@ def _site(profile: Profile, folder: Path) -> dict[str, str]:
     }
 
 
-def _ensure_schema(box: Box) -> None:
-    """Run the schema's script as one transaction: the stock tool leaves half a schema when it is killed."""
+def metastore_schema(found: str, steps: Sequence[tuple[str, str]]) -> Schema:
+    """Return how far the metastore's tables are.
+
+    Args:
+        found: Their version; empty when there are none.
+        steps: From which version to which each upgrade of this release leads, oldest first.
+    """
+    wanted = steps[-1][1]
+    if not found or found == wanted or found in (before for before, _ in steps):
+        return Schema(found, wanted)
+    return Schema(
+        found,
+        wanted,
+        f"The metastore's database was made by a newer Headwater: its tables have version {found}, and this release "
+        f"knows those up to {wanted}. Nothing was changed; start that one.",
+    )
+
+
+def _steps(home: Path) -> list[tuple[str, str]]:
+    order = (home / _SCRIPTS / "upgrade.order.postgres").read_text(encoding="ascii").split()
+    return [(before, after) for before, _, after in (step.partition("-to-") for step in order)]
+
+
+def _ensure_schema(box: Box, schema: Schema) -> None:
+    """Run the schema's own scripts as one transaction: the stock tool leaves half a schema when it is killed."""
     from psycopg import Error  # noqa: PLC0415 - slow to import
 
+    home = box.runtimes.path("metastore")
     with connect(box.profile, "metastore-db") as connection:
-        found = connection.execute("""SELECT to_regclass('public."VERSION"')""").fetchone()
-        if found and found[0]:
-            return
         try:
             with connection.transaction(), connection.cursor() as cursor:
-                cursor.execute(_schema_script(box.runtimes.path("metastore")))
+                for script in _scripts(schema, _steps(home)):
+                    cursor.execute((home / _SCRIPTS / f"{script}.postgres.sql").read_bytes())
         except Error as error:
             raise ComponentError(
-                f"The metastore's schema could not be made: {error}. See `headwater logs postgres`."
+                f"The metastore's tables could not be brought to version {schema.wanted}: {error}. "
+                "They are as they were; see `headwater logs postgres`."
             ) from error
 
 
-def _schema_script(home: Path) -> bytes:
-    return (home / _SCHEMA).read_bytes()
+def _scripts(schema: Schema, steps: Sequence[tuple[str, str]]) -> list[str]:
+    if not schema.found:
+        return [f"hive-schema-{schema.wanted}"]
+    old = [before for before, _ in steps]
+    left = steps[old.index(schema.found) :] if schema.found in old else ()
+    return [f"upgrade-{before}-to-{after}" for before, after in left]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import Command, Component, Hint, Schema
 from headwater.box.components.databases import connect
 from headwater.box.unprivileged import chosen_user, hand_over
 from headwater.errors import ComponentError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from headwater.box.component import Box
     from headwater.box.unprivileged import Identity
 
-__all__ = ["PostgresComponent"]
+__all__ = ["PostgresComponent", "cluster", "server_argv"]
 
 _MAJOR = "17"
 _CLUSTER = "cluster"
@@ -51,6 +51,7 @@ class PostgresComponent(Component):
 
     name = "postgres"
     runtimes = ("postgres",)
+    keeps = (_CLUSTER,)
     # A smart shutdown (TERM) would wait for every client to leave.
     stop_signal = "INT"
     hints = (
@@ -76,25 +77,26 @@ class PostgresComponent(Component):
         if not (folder / _CLUSTER).exists():
             _make_cluster(box, folder)
         hand_over(folder, chosen_user(box.profile), box.profile.home)
-        found = (folder / _CLUSTER / "PG_VERSION").read_text(encoding="ascii").strip()
-        if found != _MAJOR:
-            raise ComponentError(
-                f"{folder / _CLUSTER} was made by PostgreSQL {found}, and this is {_MAJOR}. "
-                "Start the older Headwater once and export from it.",
-            )
         _admit(folder / _CLUSTER / "pg_hba.conf", box.profile.listen)
+
+    def schema(self, box: Box) -> Schema:
+        """Return the major version that made the cluster; another one's files cannot be read."""
+        version = cluster(box) / "PG_VERSION"
+        found = version.read_text(encoding="ascii").strip() if version.exists() else ""
+        other = (
+            f"{version.parent} was made by PostgreSQL {found}, and this release has {_MAJOR}, which cannot read it. "
+            "Nothing was changed; start the release that made it, and export from there what you want to keep."
+        )
+        return Schema(found, _MAJOR, other if found not in ("", _MAJOR) else "")
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
         """Return the server's process; it has no configuration file of ours."""
         profile = box.profile
-        settings = {**_SETTINGS, "listen_addresses": profile.listen, "port": str(profile.port("postgres"))}
-        program = box.runtimes.path("postgres") / "bin" / "postgres"
-        argv = [str(program), "-D", str(box.data("postgres") / _CLUSTER)]
-        argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        argv = server_argv(box, cluster(box), listen_addresses=profile.listen, port=str(profile.port("postgres")))
         return Command(
             argv,
             cwd=box.data("postgres"),
-            become=partial(_become, box.data("postgres") / _CLUSTER, chosen_user(profile)),
+            become=partial(_become, cluster(box), chosen_user(profile)),
         )
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
@@ -111,6 +113,17 @@ class PostgresComponent(Component):
     def url(self, box: Box, role: str) -> str | None:
         """Return the address as libpq takes it."""
         return f"postgresql://{box.profile.address('postgres')}" if role == "" else None
+
+
+def cluster(box: Box) -> Path:
+    """Return the folder of the box's databases."""
+    return box.data("postgres") / _CLUSTER
+
+
+def server_argv(box: Box, folder: Path, **settings: str) -> list[str]:
+    """Return the server's command line on a cluster; settings are added to those of every server."""
+    argv = [str(box.runtimes.path("postgres") / "bin" / "postgres"), "-D", str(folder)]
+    return argv + [part for name, value in {**_SETTINGS, **settings}.items() for part in ("-c", f"{name}={value}")]
 
 
 def _make_cluster(box: Box, folder: Path) -> None:

@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import Command, Component, Hint, Schema
 from headwater.box.components import superset_api, superset_setup
-from headwater.box.components.databases import connect, database_url, ensure_database
+from headwater.box.components.databases import database_url, ensure_database, stored
 from headwater.box.components.java import FRUGAL_ENV
+from headwater.box.components.revisions import alembic_schema
 from headwater.box.components.tls import ca_path
 from headwater.errors import ComponentError
 from headwater.profile import inherited_env
@@ -28,6 +29,7 @@ DATABASE_NAME = "Lake"
 
 # What the last migration brought about; while it still holds there is nothing to do.
 _MARKER = "migrated.json"
+_REVISIONS = "lib/python3*/site-packages/superset/migrations/versions"
 
 _CONFIG = '''\
 """Rendered by Headwater at every start; changes here are lost."""
@@ -126,13 +128,19 @@ class SupersetComponent(Component):
         """Bring the database, roles, admin user and the connection to Trino to this version, in one process."""
         ensure_database(box.profile, "superset-db")
         task = _task(box)
-        mark = {"digest": _digest(box, task), "revision": _revision(box)}
+        mark = {"digest": _digest(box, task), "revision": self.schema(box).found}
         marker = box.conf("superset") / _MARKER
         if mark["revision"] and marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == mark:
             return
         marker.unlink(missing_ok=True)
         _set_up(box, task)
-        box.write_conf("superset", _MARKER, json.dumps({**mark, "revision": _revision(box)}))
+        box.write_conf("superset", _MARKER, json.dumps({**mark, "revision": self.schema(box).found}))
+
+    def schema(self, box: Box) -> Schema:
+        """Return the revision that Alembic notes in the database."""
+        rows = stored(box.profile, "superset-db", "alembic_version", "SELECT version_num FROM alembic_version")
+        folder = next(box.runtimes.path("superset").glob(_REVISIONS), box.runtimes.path("superset"))
+        return alembic_schema(folder, (str(row[0]) for row in rows), whose="Superset")
 
     def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
         """Render the configuration and return the web server's process."""
@@ -253,15 +261,6 @@ def _digest(box: Box, task: dict[str, Any]) -> str:
         script,
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _revision(box: Box) -> str:
-    with connect(box.profile, "superset-db") as connection:
-        found = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
-        if not found or not found[0]:
-            return ""
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return str(row[0]) if row else ""
 
 
 def _set_up(box: Box, task: dict[str, Any]) -> None:
