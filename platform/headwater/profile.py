@@ -61,6 +61,7 @@ class _Place:
         supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
         given_credentials: The environment holds the logins; else a file of the box, made at its first start.
         trust: Folder in the home with the certificate that clients verify Trino with.
+        keeper: The commands that start, stop and show components, where no supervisor of Headwater's does.
     """
 
     listen: str
@@ -68,6 +69,7 @@ class _Place:
     supervised: bool
     given_credentials: bool
     trust: str
+    keeper: str = ""
 
 
 _PLACES = {
@@ -79,6 +81,7 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
+        keeper="`docker compose ps`, `logs`, `up` or `down`",
     ),
     # A service leads to whichever of its pods are ready, so a pod's own probe does not go through it.
     "kubernetes": _Place(
@@ -87,6 +90,7 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
+        keeper="`kubectl get pods`, `kubectl logs`, or `helm upgrade`",
     ),
 }
 
@@ -177,6 +181,11 @@ class Profile:
             settings=settings,
             given=given_credentials(given) if place.given_credentials else None,
         )
+
+    @property
+    def keeper(self) -> str:
+        """The commands that start, stop and show components, where no supervisor of Headwater's does."""
+        return _PLACES[self.name].keeper
 
     def port(self, name: str) -> int:
         """Return the port of one of ``PORTS``."""

@@ -24,12 +24,12 @@ def cluster(tmp_path):
 
 def install(run, *more):
     """Install the chart."""
-    run("install", "hw", _CHART, "--disable-openapi-validation", *more)
+    run("install", "hw", _CHART, *more)
 
 
 def upgrade(run, *more):
     """Upgrade the release."""
-    run("upgrade", "hw", _CHART, "--disable-openapi-validation", *more)
+    run("upgrade", "hw", _CHART, *more)
 
 
 def secrets(cluster):

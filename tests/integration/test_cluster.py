@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+import requests
 from command_line import headwater
 from headwater.box.component import Box
 from headwater.box.components import all_components
@@ -165,8 +167,7 @@ def count():
 def test_dagsters_own_launcher_starts_a_run_as_a_pod(box, tmp_path):
     """It asks for the pod that the chart describes, and the command in it, behind our own, does the run."""
     from chart import pods, render
-    from dagster import DagsterInstance, DagsterRunStatus
-    from dagster._core.definitions.reconstruct import reconstructable_from_module
+    from dagster import DagsterInstance, DagsterRunStatus, reconstructable
     from dagster._core.instance.ref import InstanceRef
     from dagster._core.launcher import LaunchRunContext
     from headwater_assets.lib.run_pods import pod_launcher
@@ -186,7 +187,7 @@ def test_dagsters_own_launcher_starts_a_run_as_a_pod(box, tmp_path):
                         "config": {**told, "load_incluster_config": False, "kubeconfig_file": str(config)}}  # fmt: skip
             reference = InstanceRef.from_dir(environment["DAGSTER_HOME"], overrides={"run_launcher": launcher})
             with DagsterInstance.from_ref(reference) as instance:
-                job = reconstructable_from_module("count_job", "count")
+                job = reconstructable(importlib.import_module("count_job").count)
                 run = instance.create_run_for_job(job.get_definition(), job_code_origin=job.get_python_origin())
                 instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
                 container = started[0]["spec"]["template"]["spec"]["containers"][0]
@@ -239,6 +240,13 @@ def test_workers_join_a_coordinator_and_leave_when_their_work_is_done(box, tmp_p
     try:
         until(lambda: _works(lambda: _ask(own, "SELECT count(*) FROM tpch.tiny.nation")), 300)
         trino.probe(at_worker, "worker")
+        figures = requests.get(
+            f"https://{own.address('trino-tls')}/metrics",
+            auth=(own.credentials.user("trino"), own.credentials.password("trino")),
+            verify=str(own.trust / "ca.pem"),
+            timeout=30,
+        )
+        assert "trino_execution" in figures.text  # as the chart's ServiceMonitor has Prometheus ask
         nodes = _ask(own, "SELECT node_id, coordinator FROM system.runtime.nodes ORDER BY 1")
         assert nodes == [["headwater", True], ["worker-127-0-0-2", False]]
         answers = []
@@ -281,3 +289,80 @@ def _ask(profile, statement):
         cursor = connection.cursor()
         cursor.execute(statement)
         return cursor.fetchall()
+
+
+class Executors:
+    """Starts the processes of pods that Spark asks for, on addresses of this machine that are theirs alone.
+
+    Args:
+        folder: For their homes and logs.
+    """
+
+    def __init__(self, folder):
+        self.folder, self.pods, self.processes = folder, [], []
+
+    def start(self, pod):
+        """Become what the pod would."""
+        if pod["metadata"].get("labels", {}).get("spark-role") != "executor":
+            return
+        container, name = pod["spec"]["containers"][0], pod["metadata"]["name"]
+        address, home = f"127.0.0.{len(self.pods) + 3}", self.folder / name
+        pod["status"] = {"phase": "Running", "podIP": address, "containerStatuses": []}
+        fields = {"status.podIP": address, "metadata.name": name}
+        given = {
+            one["name"]: one.get("value") or fields[one["valueFrom"]["fieldRef"]["fieldPath"]]
+            for one in container["env"]
+        }
+        path = os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"]))  # noqa: PTH120
+        told = {name: text for name, text in given.items() if name.startswith(("SPARK_", "_SPARK_"))}
+        environment = {
+            **os.environ,
+            **told,
+            "PATH": path,
+            "HEADWATER_PROJECT": str(self.folder),
+            "HEADWATER_HOME": str(home),
+        }
+        self.pods.append(pod)
+        with home.with_suffix(".log").open("w") as log:
+            argv = [*container["command"], *container["args"]]
+            self.processes.append(subprocess.Popen(argv, env=environment, stdout=log, stderr=subprocess.STDOUT))
+
+
+@pytest.mark.full
+def test_sparks_executors_are_pods_that_run_our_own_command(box, tmp_path):
+    """Nothing is there before work is; then Spark asks for the chart's pod, whose command joins it and computes."""
+    from chart import pods, render
+    from headwater.engines.spark import SparkEngine
+
+    (tmp_path / "executor.json").write_text(json.dumps(pods(render())["hw-pods-spark/executor.json"]), encoding="utf-8")
+    settings = {**box.settings, "HEADWATER_SPARK_POD": str(tmp_path / "executor.json"), "HEADWATER_NAMESPACE": "data",
+                "HEADWATER_SPARK_EXECUTORS": "1", "HEADWATER_SPARK_EXECUTOR_HEAP": "800m"}  # fmt: skip
+    own = replace(box, home=tmp_path / "d", first_port=box.first_port + 200, given=box.credentials, settings=settings)
+    executors = Executors(tmp_path)
+    with paper_cluster(tmp_path, started=executors.start) as (cluster, config):
+        driver_pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": os.uname().nodename}, "spec": {}}
+        cluster.change("create", ("data", "pods", os.uname().nodename), driver_pod)
+        command = all_components()["spark"].command(Box(own), "")
+        defaults = Box(own).conf("spark") / "spark-defaults.conf"
+        server = json.loads(config.read_text())["clusters"][0]["cluster"]["server"]
+        defaults.write_text(defaults.read_text().replace("https://kubernetes.default.svc:443", server))
+        with (tmp_path / "driver.log").open("w") as log:
+            driver = subprocess.Popen(
+                command.argv, env={**os.environ, **command.env}, cwd=command.cwd, stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            until(lambda: _works(lambda: all_components()["spark"].probe(Box(own), "") is None), 240)
+            assert executors.pods == [] or len(executors.pods) == 1  # the probe may be work already
+            token = own.credentials.password("spark")
+            engine = SparkEngine(host="127.0.0.1", port=own.port("spark"), token=token)
+            rows = engine.rows("SELECT count(DISTINCT id % 1000) AS n, sum(id) AS s FROM range(0, 100000, 1, 4)")
+            assert [tuple(row.values()) for row in rows] == [(1000, 4999950000)]
+            container = executors.pods[0]["spec"]["containers"][0]
+            assert container["image"] == "headwater/spark:0.1.0"
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert executors.pods[0]["spec"]["serviceAccountName"] == "hw"
+            assert container["resources"]["limits"].keys() == {"cpu", "memory"}
+        finally:
+            for one in (driver, *executors.processes):
+                one.kill()
+                one.wait()

@@ -57,7 +57,7 @@ def render(*arguments: str, kubernetes: str = KUBERNETES[-1]) -> tuple[dict[str,
     """
     chart = str(CHART.relative_to(ROOT))
     text = helm("template", RELEASE, chart, "--namespace", "data", "--kube-version", kubernetes, *arguments)
-    return tuple(one for one in yaml.safe_load_all(text) if one)
+    return tuple(one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one)
 
 
 def of_kind(objects: Sequence[dict[str, Any]], *kinds: str) -> dict[str, dict[str, Any]]:

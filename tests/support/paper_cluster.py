@@ -45,7 +45,7 @@ class PaperCluster:
     """What the cluster holds and was asked for.
 
     Args:
-        started: Told of every job as it is made.
+        started: Told of every job and pod as it is made; it may change how that fares.
     """
 
     def __init__(self, started: Callable[[dict[str, Any]], object] = bool) -> None:
@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(409, "AlreadyExists")
             return
         made = self.cluster.change("create", place, one)
-        if one["kind"] == "Job":
+        if one["kind"] in _DONE:
             self.cluster.started(one)
         self._say(made, 201)
 
@@ -267,6 +267,8 @@ def _discovery(path: str) -> dict[str, Any] | None:
         preferred = [(group, {"groupVersion": f"{group}/{version}", "version": version}) for group, version in groups]
         made = [{"name": group, "versions": [one], "preferredVersion": one} for group, one in preferred]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": made}
+    if path.startswith("openapi/v3"):
+        return _schemas(path.removeprefix("openapi/v3").strip("/"))
     version = path.partition("/")[2]
     if version not in _KINDS:
         return None
@@ -276,6 +278,28 @@ def _discovery(path: str) -> dict[str, Any] | None:
         for plural, kind in _KINDS[version].items()
     ]
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
+
+
+def _schemas(place: str) -> dict[str, Any]:
+    """Return where the schemas of each version are, or of one version that the server itself checks fields."""
+    if not place:
+        places = ["api/v1", *(f"apis/{version}" for version in _KINDS if "/" in version)]
+        return {"paths": {one: {"serverRelativeURL": f"/openapi/v3/{one}"} for one in places}}
+    group, _, version = place.partition("/")[2].rpartition("/")
+    checks = {"parameters": [{"name": "fieldValidation", "in": "query"}], "responses": {}}
+    return {
+        "openapi": "3.0.0",
+        "info": {"title": "paper", "version": "1"},
+        "paths": {
+            f"/{place}/namespaces/{{namespace}}/{plural}/{{name}}": {
+                "patch": {
+                    **checks,
+                    "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
+                }
+            }
+            for plural, kind in _KINDS[place.partition("/")[2]].items()
+        },
+    }
 
 
 def _chosen(one: dict[str, Any], asked: dict[str, str]) -> bool:

@@ -13,6 +13,7 @@ from headwater.box.components.spark_pods import executor_arguments, executor_hea
 from headwater.box.components.trino import TrinoComponent
 from headwater.box.components.trino_conf import write_configuration
 from headwater.box.runtimes import Runtimes
+from headwater.box.serving import require_supervised
 from headwater.credentials import LOGINS, password_variable
 from headwater.errors import ConfigError
 from headwater.profile import Profile
@@ -222,6 +223,12 @@ def test_runs_are_like_the_pod_that_dagster_is_given(given, tmp_path):
     assert told["run_k8s_config"]["job_spec_config"]["backoff_limit"] == 0
     with pytest.raises(ConfigError, match="HEADWATER_RUN_POD is .*, which describes no pod in JSON"):
         pod_launcher(Box(Profile.load(given)), str(tmp_path / "none.json"))
+
+
+def test_commands_for_the_box_name_who_is_to_be_asked_here(given):
+    """Not the container engine of another profile."""
+    with pytest.raises(ConfigError, match="for example `kubectl get pods`, `kubectl logs`, or `helm upgrade`"):
+        require_supervised(Profile.load(given))
 
 
 def test_only_a_cluster_runs_workers(given):

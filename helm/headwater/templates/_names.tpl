@@ -72,7 +72,10 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "headwater.enabled" -}}
 {{- $values := .root.Values -}}
 {{- $component := .program | splitList ":" | first -}}
-{{- if eq $component "postgres" -}}
+{{- if hasSuffix ":migrate" .program -}}
+{{- /* Its policy is there before the part is: the migration of a part that an upgrade adds runs ahead of all else. */ -}}
+true
+{{- else if eq $component "postgres" -}}
 {{- if not $values.postgres.external.host }}true{{ end -}}
 {{- else if eq $component "minio" -}}
 {{- if not $values.s3.url }}true{{ end -}}

@@ -42,6 +42,11 @@ spec:
         {{- if has $port (list "trino-tls" "catalog") }}
         - podSelector: { matchLabels: {{ include "headwater.selector" (dict "root" $root "program" "test") | fromYaml | toJson }} }
         {{- end }}
+        {{- if and (eq $port "trino-tls") $values.serviceMonitor.enabled }}
+        {{- range $values.serviceMonitor.from }}
+        - {{ toJson . }}
+        {{- end }}
+        {{- end }}
         {{- if $people }}
         {{- range $values.networkPolicy.people }}
         - {{ toJson . }}
