@@ -142,8 +142,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/json")
             self.send_header("Connection", "close")
             self.end_headers()
-            for one in items:
-                self.wfile.write(json.dumps({"type": "ADDED", "object": one}).encode() + b"\n")
+            whole = {
+                "annotations": {"k8s.io/initial-events-end": "true"},
+                "resourceVersion": f"{len(self.cluster.changes)}",
+            }
+            mark = {"apiVersion": version, "kind": _kind(plural), "metadata": whole}
+            for what, one in (*(("ADDED", one) for one in items), ("BOOKMARK", mark)):
+                self.wfile.write(json.dumps({"type": what, "object": one}).encode() + b"\n")
             self.wfile.flush()
             time.sleep(_WATCH_SECONDS)
             self.close_connection = True

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from click.testing import CliRunner
 from headwater.box.component import Box
 from headwater.box.components.databases import database_address, database_url
 from headwater.box.components.s3 import hadoop_settings
@@ -14,6 +18,7 @@ from headwater.box.components.trino import TrinoComponent
 from headwater.box.components.trino_conf import write_configuration
 from headwater.box.runtimes import Runtimes
 from headwater.box.serving import require_supervised
+from headwater.cli import headwater
 from headwater.credentials import LOGINS, password_variable
 from headwater.errors import ConfigError
 from headwater.profile import Profile
@@ -68,6 +73,26 @@ def test_a_pod_probes_itself_and_not_whoever_its_service_leads_to(given):
     assert (seen.address("trino-tls"), seen.address("trino")) == ("127.0.0.1:7703", "127.0.0.1:7702")
     assert seen.address("metastore") == "hw-metastore:7707"
     assert Profile.load(given).seen_from(None).address("trino") == "hw-trino:7702"
+
+
+def test_a_probe_here_asks_this_very_pod(given):
+    """Without, it asks whoever bears the name."""
+    env = {**given, "HEADWATER_PORT": "37700"}  # nothing listens on these ports
+    here, anywhere = (
+        CliRunner(env=env).invoke(headwater, ["probe", *more, "dagster:code"]).exception for more in (["--here"], [])
+    )
+
+    assert "Dagster's code server at 127.0.0.1:37712 does not answer" in str(here)
+    assert "Dagster's code server at hw-dagster-code:37712 does not answer" in str(anywhere)
+
+
+def test_a_program_runs_with_what_a_component_renders(given):
+    """As Dagster's launcher has its run, in a pod that holds no configuration."""
+    argv = [sys.executable, "-m", "headwater", "exec", "dagster:code", "sh", "-c", 'cat "$DAGSTER_HOME/dagster.yaml"']
+    done = subprocess.run(argv, env={**os.environ, **given}, capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout)["storage"]["postgres"]["postgres_url"] == {"env": "HEADWATER_DAGSTER_DATABASE"}
+    assert "secret-" not in done.stdout
 
 
 def test_people_reach_pages_by_names_of_their_own(given):

@@ -56,7 +56,6 @@ def pod_settings(profile: Profile) -> dict[str, str]:
         "spark.kubernetes.driver.pod.name": os.uname().nodename,
         "spark.kubernetes.executor.podTemplateFile": file,
         **_repeated(Path(file)),
-        "spark.kubernetes.executor.podNamePrefix": f"{profile.setting('HEADWATER_RELEASE')}-spark",
         "spark.kubernetes.executor.disableConfigMap": "true",
         "spark.kubernetes.executor.request.cores": cores,
         "spark.kubernetes.executor.limit.cores": cores,
