@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         path, _ = self._asked()
         _, namespace, plural, name = _place(path)
-        self._body()
+        self._content()  # how it shall be deleted
         if (namespace, plural, name) not in self.cluster.objects:
             self._refuse(404, "NotFound")
             return
@@ -197,8 +197,11 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         return parts.path.strip("/"), {name: texts[-1] for name, texts in parse_qs(parts.query).items()}
 
+    def _content(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
     def _body(self) -> Any:
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        content = self._content()
         return _secret(content[4:]) if content.startswith(b"k8s\0") else json.loads(content or b"{}")
 
     def _say(self, what: Any, status: int = 200) -> None:
