@@ -449,7 +449,7 @@ def test_the_small_one_fits_on_one_node():
 
 @pytest.mark.parametrize("case", VALUES)
 def test_a_limit_leaves_room_beside_the_heap(case):
-    """Classes, compiled code and buffers take more than half as much again, or at least 700 MiB."""
+    """Classes, compiled code and buffers take more than half as much again, up to 3 GiB."""
     for pod in serving(render(*VALUES[case])).values():
         container = pod["spec"]["containers"][0]
         given = variables(container)
