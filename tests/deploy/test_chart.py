@@ -11,13 +11,13 @@ import pytest
 import yaml
 from chart import (
     CHART,
+    DERIVED,
     KUBERNETES,
     ROOT,
     VALUES,
     RefusedError,
     component_of,
     containers,
-    derived,
     helm,
     of_kind,
     pods,
@@ -86,10 +86,10 @@ def serving(objects):
     }
 
 
-@pytest.mark.parametrize("path", derived(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DERIVED, ids=lambda path: path.name)
 def test_what_is_made_of_other_files_is_up_to_date(path):
     """What the chart knows of the core, its page, and each render in short: a change shows as a diff; `make chart`."""
-    assert derived()[path] == path.read_text(encoding="utf-8")
+    assert DERIVED[path]() == path.read_text(encoding="utf-8")
 
 
 def test_helm_finds_nothing_to_say():

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from headwater.box.wiring import wiring
 from headwater.profile import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "headwater"
@@ -122,6 +123,10 @@ def summary(objects: Sequence[dict[str, Any]]) -> str:
     return "\n".join(blocks) + "\n"
 
 
+def _golden(arguments: tuple[str, ...]) -> str:
+    return summary(render(*arguments))
+
+
 def _in_short(container: Mapping[str, Any]) -> list[str]:
     limits = container["resources"]["limits"]
     given = {name: text for name, text in variables(container).items() if not name.startswith("HEADWATER_PASSWORD")}
@@ -166,15 +171,16 @@ what has been tried. Values, from `values.yaml`, whose comments make this page (
 """
 
 
-def derived() -> dict[Path, str]:
-    """Return every file that is made of others, with what belongs in it."""
-    written = {CHART / "files" / "core.json": core(), CHART / "README.md": readme()}
-    return written | {GOLDEN / f"{name}.txt": summary(render(*arguments)) for name, arguments in VALUES.items()}
+# Every file that is made of others, and what makes it; the first is what the rest is rendered with.
+DERIVED: dict[Path, Callable[[], str]] = {
+    CHART / "files" / "core.json": core,
+    CHART / "README.md": readme,
+    **{GOLDEN / f"{name}.txt": partial(_golden, arguments) for name, arguments in VALUES.items()},
+}
 
 
 if __name__ == "__main__":
-    (CHART / "files" / "core.json").write_text(core(), encoding="utf-8")  # the rest is rendered with it
-    for path, text in derived().items():
+    for path, made in DERIVED.items():
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(made(), encoding="utf-8")
         sys.stderr.write(f"{path.relative_to(ROOT)}\n")
