@@ -35,6 +35,31 @@ VALUES = {
     },
 }
 
+# Switches that the values files do not turn, each beside the defaults.
+SWITCHES = {
+    "no-spark": "spark.enabled=false",
+    "no-superset": "superset.enabled=false",
+    "no-dagster": "dagster.enabled=false",
+    "no-catalog": "catalog.enabled=false",
+    "fixed-workers": "trino.workers.min=2,trino.workers.max=2",
+    "no-policies": "networkPolicy.enabled=false",
+    "own-passwords": "passwords.existingSecret=mine",
+    "own-certificate": "trino.tls.existingSecret=mine",
+    "own-project": "project.image=registry.example/sales:7",
+    "digest": f"image.digests.trino=sha256:{'0' * 64}",
+    "storage-class": "minio.storage.size=1Gi,minio.storage.className=fast",
+    "placed": "pods.nodeSelector.pool=data,pods.priorityClassName=high",
+    "alerts": "dagster.alerts.email.to=a@example.com,dagster.alerts.email.smtpSecret=mail,dagster.alerts.webhook=https://e.com",
+    "other-store": "s3.url=https://s3.example.com,s3.accessKey=key,passwords.existingSecret=mine",
+    "other-database": "postgres.external.host=db,passwords.existingSecret=mine",
+    "trino-page": "ingress.enabled=true,ingress.tlsSecret=t,ingress.hosts.trino-tls=trino.example.com",
+    "figures": "serviceMonitor.enabled=true",
+}
+CASES = {**VALUES, **{name: ("--set", text) for name, text in SWITCHES.items()}, "upgrade": ("--is-upgrade",)}
+# Nothing of Kubernetes' own, so there is no schema of it.
+FOREIGN = {"ServiceMonitor"}
+SPARK, DAGSTER = "hw-pods-spark/executor.json", "hw-pods-dagster/run.json"
+
 
 class RefusedError(Exception):
     """Helm did not render; the message is its own."""
@@ -84,6 +109,13 @@ def containers(pod: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a pod's containers, those that run first among them."""
     yield from pod["spec"].get("initContainers", ())
     yield from pod["spec"]["containers"]
+
+
+def serving(objects: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the pods that last, by what they are."""
+    return {
+        component_of(pod): pod for pod in pods(tuple(of_kind(objects, "Deployment", "StatefulSet").values())).values()
+    }
 
 
 def component_of(pod: Mapping[str, Any]) -> str:
