@@ -6,22 +6,21 @@ Nothing else in Headwater looks at environment variables or asks which profile i
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from headwater._settings import AWS, PROJECT_FILE, SETTINGS, Setting, check, public_urls
 from headwater.credentials import CREDENTIALS_FILE, Credentials, ensure_credentials, given_credentials, read_credentials
 from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PORTS", "SETTINGS", "Profile", "Setting", "inherited_env"]
-
-PROJECT_FILE = "headwater.toml"
+__all__ = ["PORTS", "PROJECT_FILE", "SETTINGS", "Profile", "Setting", "Store", "inherited_env", "service_of"]
 
 # One block of consecutive ports per box; two boxes on one machine take two blocks.
 PORTS = (
@@ -58,10 +57,11 @@ class _Place:
 
     Args:
         listen: Address that each component listens on.
-        host: Where other components reach a service; ``{service}`` stands for its name.
+        host: Where other components reach a service; ``{service}`` stands for its name, ``{release}`` for the chart's.
         supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
         given_credentials: The environment holds the logins; else a file of the box, made at its first start.
         trust: Folder in the home with the certificate that clients verify Trino with.
+        keeper: The commands that start, stop and show components, where no supervisor of Headwater's does.
     """
 
     listen: str
@@ -69,6 +69,7 @@ class _Place:
     supervised: bool
     given_credentials: bool
     trust: str
+    keeper: str = ""
 
 
 _PLACES = {
@@ -80,50 +81,39 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
+        keeper="`docker compose ps`, `logs`, `up` or `down`",
+    ),
+    # A service leads to whichever of its pods are ready, so a pod's own probe does not go through it.
+    "kubernetes": _Place(
+        listen="0.0.0.0",  # noqa: S104 - of its pod, whose network policy says who may call
+        host="{release}-{service}",
+        supervised=False,
+        given_credentials=True,
+        trust="trust",
+        keeper="`kubectl get pods`, `kubectl logs`, or `helm upgrade`",
     ),
 }
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting a user may give as an environment variable.
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """The object store, as clients need it described.
 
     Args:
-        name: The variable.
-        default: Its text when absent.
-        help: One line on what it does.
+        endpoint: Its URL; empty for Amazon's own.
+        region: The region that signatures name.
+        bucket: The lake's.
+        access_key: Empty where the process has a role of its own.
+        secret_key: Belongs to the access key.
+        own: Headwater runs it, and makes the bucket.
     """
 
-    name: str
-    default: str
-    help: str
-
-
-SETTINGS = (
-    Setting("HEADWATER_PROFILE", "local", "where everything is: local, or compose in containers"),
-    Setting("HEADWATER_PROJECT", ".", f"the folder that holds {PROJECT_FILE}; searched upwards from here"),
-    Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater in the project when empty"),
-    Setting("HEADWATER_CACHE", "", "fetched runtimes; the user's cache folder when empty"),
-    Setting("HEADWATER_PORT", "7700", "first port of the box's block"),
-    Setting("HEADWATER_PYPI_MIRROR", "", "simple index to fetch wheels from; pip's own setting when empty"),
-    Setting("HEADWATER_MAVEN_MIRROR", "", "repository to fetch Maven artifacts from; ~/.m2/settings.xml when empty"),
-    Setting("HEADWATER_GO_MIRROR", "", "module proxy to fetch Go modules from; Go's own setting when empty"),
-    Setting("HEADWATER_NPM_MIRROR", "", "registry to fetch npm packages from; npm's own setting when empty"),
-    Setting("HEADWATER_FETCH_JOBS", "6", "downloads at once"),
-    Setting("HEADWATER_SPARK_HEAP", "1200m", "heap of the Spark Connect server"),
-    Setting("HEADWATER_TRINO_HEAP", "2g", "heap of Trino"),
-    Setting("HEADWATER_METASTORE_HEAP", "192m", "heap of the Hive Metastore"),
-    Setting("HEADWATER_MINIO_MEMORY", "256m", "soft memory limit of MinIO"),
-    Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),
-    Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
-    Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
-    Setting("HEADWATER_MAINTAIN", "30 3 * * *", "when the lake is maintained, as a cron line in UTC; off for never"),
-    Setting("HEADWATER_ALERT_WEBHOOK", "", "URL that gets failure and freshness alerts as JSON"),
-    Setting("HEADWATER_ALERT_EMAIL", "", "address that gets failure and freshness alerts"),
-    Setting("HEADWATER_SMTP_URL", "", "smtp[s]://user:password@host:port that sends those e-mails"),
-)
-
-_MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+    endpoint: str
+    region: str
+    bucket: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    own: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +132,7 @@ class Profile:
         first_port: First port of the block that ``PORTS`` names.
         settings: Text of every ``SETTINGS`` entry.
         given: The logins, where the environment holds them.
+        within: A service that is called by loopback, as its own probe does.
     """
 
     name: str
@@ -155,8 +146,7 @@ class Profile:
     first_port: int
     settings: Mapping[str, str] = field(repr=False)
     given: Credentials | None = field(default=None, repr=False)
-    bucket: str = "lake"
-    region: str = "us-east-1"
+    within: str = ""
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, **overrides: str) -> Profile:
@@ -171,7 +161,7 @@ class Profile:
         """
         given = {**(os.environ if environment is None else environment), **overrides}  # noqa: TID251 - the only reader
         settings = {entry.name: given.get(entry.name) or entry.default for entry in SETTINGS}
-        _check(settings)
+        check(settings, _PLACES, PORTS)
         place = _PLACES[settings["HEADWATER_PROFILE"]]
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
         home = Path(settings["HEADWATER_HOME"] or project / ".headwater").expanduser().absolute()
@@ -192,13 +182,31 @@ class Profile:
             given=given_credentials(given) if place.given_credentials else None,
         )
 
+    @property
+    def keeper(self) -> str:
+        """The commands that start, stop and show components, where no supervisor of Headwater's does."""
+        return _PLACES[self.name].keeper
+
     def port(self, name: str) -> int:
         """Return the port of one of ``PORTS``."""
-        return self.first_port + PORTS.index(name)
+        return int(self._elsewhere(name)[1] or self.first_port + PORTS.index(name))
 
     def host_of(self, name: str) -> str:
         """Return the host at which other components reach one of ``PORTS``."""
-        return _PLACES[self.name].host.format(service=_SERVICES.get(name, name))
+        service = service_of(name)
+        if service == self.within:
+            return self.host
+        there = self._elsewhere(name)[0]
+        return there or _PLACES[self.name].host.format(service=service, release=self.settings["HEADWATER_RELEASE"])
+
+    def _elsewhere(self, name: str) -> tuple[str, str]:
+        """Return host and port of what Headwater does not run itself."""
+        host, _, port = self.settings["HEADWATER_POSTGRES"].rpartition(":") if name == "postgres" else ("", "", "")
+        return host, port
+
+    def seen_from(self, name: str | None) -> Profile:
+        """Return the profile as the process that listens on one of ``PORTS`` sees it: itself on loopback."""
+        return self if name is None else replace(self, within=service_of(name))
 
     def address(self, name: str) -> str:
         """Return ``host:port`` at which other components reach one of ``PORTS``."""
@@ -212,9 +220,50 @@ class Profile:
         """Return ``address:port`` that the component of one of ``PORTS`` listens on."""
         return f"{self.listen}:{self.port(name)}"
 
+    def url(self, name: str) -> str:
+        """Return the address at which people open the page of one of ``PORTS``."""
+        scheme = "https" if name.endswith("-tls") else "http"
+        return public_urls(self.settings, PORTS).get(name, f"{scheme}://{self.public_address(name)}")
+
     def names(self, name: str) -> tuple[str, ...]:
         """Return every host by which people and components call one of ``PORTS``."""
-        return tuple(dict.fromkeys((self.host, "localhost", self.host_of(name))))
+        public = urlsplit(self.url(name)).hostname or self.host
+        return tuple(dict.fromkeys((self.host, "localhost", self.host_of(name), public)))
+
+    @property
+    def bucket(self) -> str:
+        """The lake's bucket."""
+        return self.settings["HEADWATER_BUCKET"]
+
+    @property
+    def region(self) -> str:
+        """The object store's region."""
+        return self.settings["HEADWATER_REGION"]
+
+    @property
+    def store(self) -> Store:
+        """The object store with the login that this process has for it.
+
+        Raises:
+            ConfigError: It needs one, and none was given.
+        """
+        there = self.settings["HEADWATER_S3"]
+        # Amazon's lets a process in by its role; every other store wants keys.
+        keys = there != AWS or "minio" in self.credentials.logins
+        return Store(
+            endpoint="" if there == AWS else there or f"http://{self.address('minio')}",
+            region=self.region,
+            bucket=self.bucket,
+            access_key=self.credentials.user("minio") if keys else "",
+            secret_key=self.credentials.password("minio") if keys else "",
+            own=not there,
+        )
+
+    @property
+    def postgres_tls(self) -> Mapping[str, str]:
+        """How clients of PostgreSQL protect the connection, in libpq's words, which Java's driver takes as well."""
+        mode, authority = (self.settings[f"HEADWATER_POSTGRES_{what}"] for what in ("SSLMODE", "CA"))
+        return {"sslmode": mode, **({"sslrootcert": authority} if authority else {})}
 
     def setting(self, name: str) -> str:
         """Return the text of a setting."""
@@ -258,29 +307,14 @@ class Profile:
         }
 
 
+def service_of(port: str) -> str:
+    """Return the name of the service behind one of ``PORTS``."""
+    return _SERVICES.get(port, port)
+
+
 def inherited_env(**extra: str) -> dict[str, str]:
     """Return this process's environment with additions, for a child process."""
     return {**os.environ, **extra}  # noqa: TID251
-
-
-def _check(settings: Mapping[str, str]) -> None:
-    if settings["HEADWATER_PROFILE"] not in _PLACES:
-        known = " and ".join(map(repr, _PLACES))
-        raise ConfigError(f"HEADWATER_PROFILE is {settings['HEADWATER_PROFILE']!r}, but there is only {known}.")
-    for name in (
-        "HEADWATER_PORT",
-        "HEADWATER_FETCH_JOBS",
-        "HEADWATER_DAGSTER_RUNS",
-        "HEADWATER_START_TIMEOUT",
-        "HEADWATER_LEASE",
-    ):
-        if not settings[name].isdigit() or int(settings[name]) < 1:
-            raise ConfigError(f"{name} is {settings[name]!r}; give a whole number above 0.")
-    if not 1024 <= int(settings["HEADWATER_PORT"]) <= 65535 - len(PORTS):  # noqa: PLR2004
-        raise ConfigError(f"HEADWATER_PORT is {settings['HEADWATER_PORT']}; give 1024 to {65535 - len(PORTS)}.")
-    for entry in SETTINGS:
-        if entry.name.endswith(("_HEAP", "_MEMORY")) and not _MEMORY.match(settings[entry.name]):
-            raise ConfigError(f"{entry.name} is {settings[entry.name]!r}; give a size such as 800m or 2g.")
 
 
 def _check_folder(name: str, folder: Path) -> None:

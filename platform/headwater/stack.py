@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from headwater.engines.base import Engine
     from headwater.metastores.base import Metastore
-    from headwater.profile import Profile
+    from headwater.profile import Profile, Store
     from headwater.storage import Storage
 
 __all__ = ["Stack"]
@@ -46,22 +46,19 @@ class Stack:
             ConfigError: The box has never been started.
         """
         logins = profile.credentials
-        endpoint = f"http://{profile.address('minio')}"
-        access_key, secret_key = logins.user("minio"), logins.password("minio")
+        store = profile.store
         return cls(
             profile=profile,
-            storage=S3Storage(endpoint=endpoint, region=profile.region, access_key=access_key, secret_key=secret_key),
+            storage=S3Storage(
+                endpoint=store.endpoint,
+                region=store.region,
+                access_key=store.access_key,
+                secret_key=store.secret_key,
+            ),
             metastore=HiveMetastore(
                 host=profile.host_of("metastore"),
                 port=profile.port("metastore"),
-                files={
-                    "s3.endpoint": endpoint,
-                    "s3.region": profile.region,
-                    "s3.access-key-id": access_key,
-                    "s3.secret-access-key": secret_key,
-                    "s3.connect-timeout": "10",
-                    "s3.request-timeout": "60",
-                },
+                files=_files(store),
             ),
             engines={
                 "spark": SparkEngine(
@@ -90,6 +87,21 @@ class Stack:
         if name not in self.engines:
             raise ConfigError(f"There is no engine {name!r} here; there are {', '.join(sorted(self.engines))}.")
         return self.engines[name]
+
+
+def _files(store: Store) -> dict[str, str]:
+    """Return how PyIceberg reaches the store; without an endpoint or keys it looks for them as Amazon's clients do."""
+    given = {
+        "s3.endpoint": store.endpoint,
+        "s3.region": store.region,
+        "s3.access-key-id": store.access_key,
+        "s3.secret-access-key": store.secret_key,
+    }
+    return {
+        **{name: text for name, text in given.items() if text},
+        "s3.connect-timeout": "10",
+        "s3.request-timeout": "60",
+    }
 
 
 def _trino(profile: Profile, login: str, bounds: Mapping[str, str] | None = None) -> Engine:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
+from headwater.box.components.databases import database_url
 from headwater.profile import Profile
 
 from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
 from headwater_catalog.service.inheritance import Inheritance
 from headwater_catalog.service.lake import Lake
+from headwater_catalog.service.leading import Leader
 from headwater_catalog.service.metastore import Follower
 from headwater_catalog.service.samples import Samples
 from headwater_catalog.service.serving import site_of, store_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main() -> None:
@@ -22,7 +29,13 @@ def main() -> None:
     profile = Profile.load()
     site, store = site_of(profile), store_of(profile)
     token, hosts = profile.credentials.password("catalog"), profile.names("catalog")
-    with store, Watch(profile), Follower(profile, store), Inheritance(store):
+
+    @contextmanager
+    def work() -> Iterator[None]:
+        with Watch(profile), Follower(profile, store), Inheritance(store):
+            yield
+
+    with store, Leader(database_url(profile, "catalog-db"), work):
         uvicorn.run(
             make_app(store, token, hosts=hosts, site=site, lake=Lake(profile), samples=Samples(store, profile)),
             host=profile.listen,

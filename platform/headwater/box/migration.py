@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from headwater.box.components.databases import one_at_a_time
+from headwater.box.components.databases import mark_migrated, one_at_a_time
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def migrate(component: Component, box: Box) -> None:
     with FileLock(box.profile.home / f"migrate-{component.name}.lock"), apart:
         schemas(box, [component])
         component.migrate(box)
+        if not box.profile.supervised:
+            mark_migrated(box.profile, component)
 
 
 def schemas(box: Box, components: Iterable[Component]) -> dict[str, Schema]:
