@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.databases import connect, ensure_database
 from headwater.errors import ComponentError
 
@@ -26,6 +26,7 @@ class CatalogComponent(Component):
     name = "catalog"
     needs = ("postgres",)
     runtimes = ("pages",)
+    calls: ClassVar = {MIGRATE: ("postgres",), "": ("postgres", "metastore", "minio", "trino-tls")}
     reads_project = True
     hints = (
         Hint(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.databases import connect, database_url, ensure_database
 from headwater.errors import ComponentError
 
@@ -35,6 +35,13 @@ class DagsterComponent(Component):
     roles = ("webserver", "daemon", "code", "runner")
     # It starts without the engines; only its runs need them.
     needs = ("postgres",)
+    calls: ClassVar = {
+        MIGRATE: ("postgres",),
+        "webserver": ("postgres", "dagster-code"),
+        "daemon": ("postgres", "dagster-code"),
+        "code": ("postgres",),
+        "runner": ("postgres", "minio", "metastore", "spark", "trino-tls", "catalog"),
+    }
     definitions = "headwater_assets.definitions"
     reads_project = True
     hints = (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from headwater.profile import Profile
 
-__all__ = ["COMMON_HINTS", "Box", "Command", "Component", "Hint"]
+__all__ = ["COMMON_HINTS", "MIGRATE", "Box", "Command", "Component", "Hint"]
 
 # The kernel's limit for a Unix socket's path is 107 bytes.
 _SOCKET_PATH_LIMIT = 107
@@ -54,6 +54,9 @@ class Hint:
     pattern: str
     cause: str
 
+
+# Where a component says whom its roles call, this is its bootstrap.
+MIGRATE = "migrate"
 
 # Looked for after a component's own.
 COMMON_HINTS = (
@@ -125,6 +128,9 @@ class Component(ABC):
     runtimes: ClassVar[tuple[str, ...]] = ()
     hints: ClassVar[tuple[Hint, ...]] = ()
     stop_signal: ClassVar[str] = "TERM"
+    # What each role, and ``MIGRATE``, opens connections to, as names of ``headwater.profile.PORTS``; a role's own port
+    # is left out. Packet filters are made of it.
+    calls: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Started anew when the box is to serve another project.
     reads_project: ClassVar[bool] = False
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.databases import connect, ensure_database
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
@@ -39,6 +39,7 @@ class MetastoreComponent(Component):
     name = "metastore"
     needs = ("postgres", "minio")
     runtimes = ("metastore", "java21")
+    calls: ClassVar = {MIGRATE: ("postgres", "minio"), "": ("postgres", "minio")}
     hints = (
         Hint(
             r"Address already in use", "another program listens on the metastore's port; `headwater doctor` names it."

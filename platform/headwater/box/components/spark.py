@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import uuid
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
 from headwater.box.components.metastore import ensure_zones
@@ -74,6 +74,7 @@ class SparkComponent(Component):
     name = "spark"
     needs = ("metastore", "minio")
     runtimes = ("spark", "spark-jars", "java21")
+    calls: ClassVar = {MIGRATE: ("metastore",), "": ("metastore", "minio", "catalog")}
     hints = (
         Hint(
             r"Address already in use|BindException",

@@ -6,9 +6,9 @@ import hashlib
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components import superset_api, superset_setup
 from headwater.box.components.databases import connect, database_url, ensure_database
 from headwater.box.components.java import FRUGAL_ENV
@@ -106,6 +106,7 @@ class SupersetComponent(Component):
     # It starts without Trino; only its charts need it.
     needs = ("postgres",)
     runtimes = ("superset",)
+    calls: ClassVar = {MIGRATE: ("postgres",), "": ("postgres", "trino-tls")}
     hints = (
         Hint(
             r"Connection in use|Address already in use",

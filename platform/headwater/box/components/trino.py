@@ -6,9 +6,9 @@ import json
 import os
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, megabytes
 from headwater.box.components.metastore import ensure_zones
@@ -37,6 +37,7 @@ class TrinoComponent(Component):
     name = "trino"
     needs = ("metastore", "minio")
     runtimes = ("trino", "java25")
+    calls: ClassVar = {MIGRATE: ("metastore",), "": ("metastore", "minio", "catalog")}
     hints = (
         Hint(
             r"Address already in use|Failed to bind",
