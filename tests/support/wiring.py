@@ -35,6 +35,7 @@ NEEDED = {
     "unshare": "util-linux", "nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2", "nft": "nftables",
     "debootstrap": "debootstrap",
 }  # fmt: skip
+_GROUP = "headwater-wiring-"
 _HERE = Path(__file__).parent
 _FILTER = """\
 table ip wiring {
@@ -188,11 +189,11 @@ class World:
         self._numbers = {name: number for number, name in enumerate(sorted(hosts), 1)}
         self._world: subprocess.Popen | None = None
         self._init = 0
-        self._group = f"headwater-wiring-{secrets.token_hex(3)}"
+        self._group = f"{_GROUP}{secrets.token_hex(3)}"
         self._started: list[Container] = []
 
     def __enter__(self) -> Self:
-        (self.place / "log").mkdir(parents=True, exist_ok=True)
+        _drop_groups(_GROUP)  # of worlds that were killed: nothing but these folders outlives them
         argv = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "infinity"]
         self._world = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *argv], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -217,9 +218,7 @@ class World:
             self._world.wait()
         for one in self._started:
             one.process.wait()
-        for controller in _controllers():
-            for folder in sorted(controller.glob(f"{self._group}*/**/"), reverse=True):
-                folder.rmdir()
+        _drop_groups(self._group)
 
     def call(self, *argv: str, at: str = "", given: str | None = None, timeout: float = 60) -> str:
         """Run a command of this machine at a host, the filter's own when none is named, and return what it prints."""
@@ -360,6 +359,13 @@ class World:
 def _controllers() -> list[Path]:
     base = Path("/sys/fs/cgroup")
     return [base / one for one in ("memory", "pids") if (base / one / "cgroup.procs").exists()]
+
+
+def _drop_groups(name: str) -> None:
+    for folder in [one for controller in _controllers() for one in controller.glob(f"{name}*")]:
+        for one in (*(each for each in folder.iterdir() if each.is_dir()), folder):
+            with contextlib.suppress(OSError):  # one that is in use stays
+                one.rmdir()
 
 
 def _fill(volume: Path, target: str, image: Image) -> None:
