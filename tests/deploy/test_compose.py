@@ -159,6 +159,7 @@ def test_the_catalog_sees_what_was_drawn_and_shows_rows():
     given = SERVICES["catalog"]["environment"]
 
     assert {password_variable("superset-db"), password_variable("trino-reader")} <= set(given)
+    assert password_variable("superset-secret") not in given
 
 
 def test_only_jobs_hold_the_superusers_password():
