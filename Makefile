@@ -73,7 +73,7 @@ format: $(BIN)/.installed-dev  ## Format the code
 
 clean:  ## Stop the box and remove it and .venv; fetched runtimes stay in the cache
 	@if [ -x $(BIN)/headwater ]; then $(BIN)/headwater destroy --yes || true; fi
-	@rm -rf .venv .headwater-test .headwater-bench build dist
+	@rm -rf .venv .headwater-test .headwater-bench .headwater-images build dist
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then \

@@ -26,8 +26,12 @@ class CatalogComponent(Component):
     name = "catalog"
     needs = ("postgres",)
     runtimes = ("pages",)
-    logins: ClassVar[ByRole] = {"": ("catalog", "catalog-db"), "migrate": ("postgres", "catalog-db")}
-    calls: ClassVar[ByRole] = {"": ("postgres", "metastore"), "migrate": ("postgres",)}
+    # It reads Superset's database for what was drawn there, and the lake for what of the past is left and for rows.
+    logins: ClassVar[ByRole] = {
+        "": ("catalog", "catalog-db", "superset-db", "minio", "spark", "trino", "trino-reader"),
+        "migrate": ("postgres", "catalog-db"),
+    }
+    calls: ClassVar[ByRole] = {"": ("postgres", "metastore", "minio", "trino-tls"), "migrate": ("postgres",)}
     listens: ClassVar[ByRole] = {"": ("catalog",)}
     database = "catalog-db"
     reads_project = True

@@ -20,6 +20,7 @@ from headwater.box.runtimes import Runtimes
 from headwater.credentials import LOGINS, password_variable
 from headwater.errors import ConfigError
 from headwater.profile import SETTINGS, Profile
+from headwater.stack import Stack
 from jsonschema import Draft202012Validator
 
 COMPONENTS = all_components()
@@ -154,6 +155,23 @@ def test_what_a_service_is_given_is_what_it_needs(name):
     assert given == set(map(password_variable, logins))
 
 
+@pytest.mark.parametrize("name", ["catalog", "dagster-runner", "cli"])
+def test_who_looks_into_the_lake_has_what_it_takes(name, tmp_path):
+    """Every password that the lake's adapters want, and the certificate that Trino is verified with."""
+    given = {**environment_of(SERVICES[name]), "HEADWATER_HOME": HOME, "HEADWATER_PROJECT": str(tmp_path)}
+    stack = Stack.build(Profile.load(given))
+
+    assert str(stack.engines["trino"].ca.parent) in mounts(SERVICES[name])
+
+
+def test_the_catalog_sees_what_was_drawn_and_shows_rows():
+    """It reads Superset's database, and asks Trino as the login that may only read."""
+    given = SERVICES["catalog"]["environment"]
+
+    assert {password_variable("superset-db"), password_variable("trino-reader")} <= set(given)
+    assert password_variable("superset-secret") not in given
+
+
 def test_only_jobs_hold_the_superusers_password():
     """What runs for long, people's own code among it, can change its own database at most."""
     holders = {name for name, one in SERVICES.items() if "HEADWATER_PASSWORD_POSTGRES" in one["environment"]}
@@ -233,7 +251,8 @@ def test_a_service_can_do_no_more_than_it_must(name):
         ["no-new-privileges:true"],
         True,
     )
-    assert not {"privileged", "network_mode", "pid", "user", "cap_add", "devices"} & set(service)
+    assert service.get("network_mode", "none") == "none"
+    assert not {"privileged", "pid", "user", "cap_add", "devices"} & set(service)
     assert service["image"] == image_of(COMPONENTS[component]).tag
     assert service["pull_policy"] == "never"
     assert ("healthcheck" in service and service["restart"] == "unless-stopped") or (

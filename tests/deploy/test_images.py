@@ -98,6 +98,14 @@ def test_what_is_copied_exists_and_no_secret_can_be():
     assert all((ROOT / one).exists() for one in copied)
 
 
+def test_a_linter_finds_nothing():
+    """Neither in the Dockerfile nor, by the shell's own linter inside, in its commands."""
+    linter = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([linter, "--no-color", DOCKERFILE], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_the_image_sets_what_the_profile_reads():
     """No variable of ours is misspelt, and none holds a secret."""
     ours = {name for name in image_environment() if name.startswith("HEADWATER_")}

@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from headwater.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from headwater.box.arrows import Arrow
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 
+# Where a program's service has another name.
+_SERVICES = {"dagster:webserver": "dagster"}
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
 
 
@@ -46,6 +51,18 @@ def image_environment() -> dict[str, str]:
 def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables that a service's process has."""
     return {**image_environment(), **{name: str(text) for name, text in service["environment"].items()}}
+
+
+def image_of_service(service: Mapping[str, Any]) -> str:
+    """Return the Dockerfile's stage that a service's image is made from."""
+    name: str = service["image"].rpartition("/")[2].partition(":")[0]
+    return name
+
+
+def arrow_ends(arrow: Arrow) -> tuple[str, str]:
+    """Return the services of the compose file that an arrow goes from and to."""
+    caller = _SERVICES.get(arrow.caller, re.sub("[ :]", "-", arrow.caller))
+    return caller, Profile.load({"HEADWATER_PROFILE": "compose"}).host_of(arrow.port)
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:

@@ -136,7 +136,7 @@ def _metadata(published: Published) -> dict[str, Any]:
         "rejected": published.rejected,
         "files": published.files,
         "bytes": published.bytes,
-        "trino": MetadataValue.url(f"https://{Profile.load().address('trino-tls')}/ui/"),
+        "trino": MetadataValue.url(f"https://{Profile.load().public_address('trino-tls')}/ui/"),
     }
     if published.snapshot_id is not None:
         metadata[SNAPSHOT] = str(published.snapshot_id)  # too large for the page's numbers

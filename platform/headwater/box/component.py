@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     ByRole = Mapping[str, tuple[str, ...]]
 
-__all__ = ["COMMON_HINTS", "Box", "Command", "Component", "Hint", "Schema"]
+__all__ = ["COMMON_HINTS", "MIGRATE", "Box", "Command", "Component", "Hint", "Schema"]
 
 # The kernel's limit for a Unix socket's path is 107 bytes.
 _SOCKET_PATH_LIMIT = 107
@@ -71,6 +71,9 @@ class Schema:
     wanted: str
     obstacle: str = ""
 
+
+# Where a component says what its roles need and call, this is its bootstrap.
+MIGRATE = "migrate"
 
 # Looked for after a component's own.
 COMMON_HINTS = (

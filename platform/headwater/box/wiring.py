@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.component import Component
+from headwater.box.component import MIGRATE, Component
 from headwater.box.programs import Program, tiers
 from headwater.credentials import LOGINS, password_variable
 from headwater.profile import PORTS, service_of
@@ -13,10 +13,7 @@ from headwater.profile import PORTS, service_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MIGRATE", "Arrow", "arrows", "cluster_programs", "migrating", "wiring"]
-
-# Stands for a component's bootstrap where a role is meant.
-MIGRATE = "migrate"
+__all__ = ["Arrow", "arrows", "cluster_programs", "migrating", "wiring"]
 
 
 @dataclass(frozen=True, order=True)

@@ -29,9 +29,9 @@ def told(tmp_path):
     }.items():
         (tmp_path / "dashboards" / kind).mkdir(parents=True)
         (tmp_path / "dashboards" / kind / "states.yaml").write_text(text)
-    profile = Profile.load({"HEADWATER_PROJECT": str(tmp_path)})
 
-    def tell(*charts, dashboards=(), held=(), datasets=DATASETS):
+    def tell(*charts, dashboards=(), held=(), datasets=DATASETS, place="local"):
+        profile = Profile.load({"HEADWATER_PROJECT": str(tmp_path), "HEADWATER_PROFILE": place})
         written = load(folders(profile))
         rows = Rows(datasets=datasets, charts=charts, dashboards=dashboards, held=held)
         found = facts_of(written, documents_of(rows, written), load_project(profile), profile)
@@ -48,6 +48,15 @@ def chart(number, dataset, **params):
 def parsed(facts):
     """What SQL says that something is made of."""
     return dict(facts.lineage)[Origin.PARSED]
+
+
+@pytest.mark.parametrize("place", ["local", "compose"])
+def test_links_lead_there_from_a_browser(told, place):
+    """Not by the name that containers have for Superset."""
+    found = told(chart(7, 4, groupby=["state"]), place=place)
+
+    assert found["chart:superset-7"].url == "http://127.0.0.1:7701/explore/?slice_id=7"
+    assert found["superset:4"].url.startswith("http://127.0.0.1:7701/explore/?")
 
 
 def test_a_saved_query_stands_between_its_tables_and_its_charts(told):

@@ -1,0 +1,89 @@
+"""What somebody outside does with a browser or an SQL client; a script, since it runs at another host than the test.
+
+Each command prints JSON and ends with 0 only when it was answered.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import Any
+
+import requests
+
+_SECONDS = 60
+
+
+def main(what: str, *given: str) -> None:
+    """Do one thing and print what came of it."""
+    print(json.dumps({"page": page, "query": query, "graphql": graphql, "chart": chart}[what](*given)))  # noqa: T201
+
+
+def page(url: str) -> Any:
+    """Return a page, or what a JSON answer holds."""
+    with _session() as session:
+        answer = session.get(url, timeout=_SECONDS)
+        answer.raise_for_status()
+        return answer.json() if "json" in answer.headers.get("Content-Type", "") else answer.text[:200]
+
+
+def graphql(url: str, text: str) -> Any:
+    """Return the answer to a GraphQL query."""
+    with _session() as session:
+        answer = session.post(url, json={"query": text}, timeout=_SECONDS)
+        answer.raise_for_status()
+        found = answer.json()
+        if found.get("errors"):
+            raise SystemExit(str(found["errors"])[:500])
+        return found["data"]
+
+
+def query(port: str, authority: str, password: str, statement: str) -> Any:
+    """Return the rows of a statement, over TLS, as Trino's owner."""
+    auth: Any = import_module("trino.auth").BasicAuthentication("headwater", password)
+    connect: Any = import_module("trino.dbapi").connect
+    with _session() as session:
+        session.verify = authority
+        with connect(
+            host="127.0.0.1", port=int(port), user="headwater", auth=auth, http_scheme="https", http_session=session,
+            catalog="iceberg", request_timeout=_SECONDS, max_attempts=1,
+        ) as connection:  # fmt: skip
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+
+def chart(url: str, password: str, table: str, column: str) -> Any:
+    """Return the rows that Superset draws of a table's column, after a login."""
+    with _session() as session:
+        login = {"username": "admin", "password": password, "provider": "db"}
+        answer = session.post(f"{url}/api/v1/security/login", json=login, timeout=_SECONDS)
+        answer.raise_for_status()
+        session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        known = session.get(f"{url}/api/v1/dataset/", timeout=_SECONDS).json()["result"]
+        dataset = next((one["id"] for one in known if one["table_name"] == table), None)
+        session.headers["X-CSRFToken"] = session.get(f"{url}/api/v1/security/csrf_token/").json()["result"]
+        session.headers["Referer"] = url
+        asked = {
+            "datasource": {"id": dataset, "type": "table"},
+            "queries": [{"columns": [column], "row_limit": 10}],
+            "force": True,
+        }
+        answer = session.post(f"{url}/api/v1/chart/data", json=asked, timeout=2 * _SECONDS)
+        if not answer.ok:
+            raise SystemExit(answer.text[:500])
+        rows = answer.json()["result"][0]["data"]
+        if not rows:
+            raise SystemExit("the chart has no rows")
+        return rows
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
