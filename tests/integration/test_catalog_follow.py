@@ -37,6 +37,22 @@ class Catalog:
             time.sleep(0.1)
         return found
 
+    def shows(self, name):
+        """Return whether search finds a table, and lineage what was copied from it."""
+        given = {"q": name, "limit": 3}
+        found = self.session.get(f"{self.url}/search", params=given, timeout=30).json()["results"]
+        graph = self.session.get(f"{self.url}/lineage", params={"name": name}, timeout=30).json()
+        edges = {(one["source"], one["target"]) for one in graph.get("edges", ())}
+        return name in {one["name"] for one in found} and (name, f"{name}_copy") in edges
+
+    def seconds_until(self, right, most=60.0):
+        """Return how long something takes to be so."""
+        began = time.monotonic()
+        while not right():
+            assert time.monotonic() < began + most
+            time.sleep(0.05)
+        return time.monotonic() - began
+
 
 @pytest.fixture(scope="module")
 def catalog(box):
@@ -96,6 +112,24 @@ def test_a_table_of_anybodys_lives_and_dies(catalog, trino, name):
         catalog.within(other, lambda one: one["dropped_at"] is not None)
         trino(f"CREATE TABLE {other} (id bigint)")
         catalog.within(other, lambda one: one["dropped_at"] is None and columns(one) == ["id"])
+
+
+def test_nineteen_of_twenty_show_within_five_seconds(catalog, trino, name):
+    """From the end of a statement, made or dropped, to search and lineage: the 95th percentile of twenty of each."""
+    sources = [f"{name}_{at}" for at in range(20)]
+    made, gone = [], []
+    with dropped(trino, *sources, *(f"{one}_copy" for one in sources)):
+        for one in sources:
+            trino(f"CREATE TABLE {one} (id bigint)")
+            trino(f"CREATE TABLE {one}_copy AS SELECT id FROM {one}")
+            made.append(catalog.seconds_until(lambda one=one: catalog.shows(one)))
+        for one in sources:
+            trino(f"DROP TABLE {one}_copy")
+            gone.append(catalog.seconds_until(lambda one=one: catalog.table(f"{one}_copy")["dropped_at"] is not None))
+
+    print(f"made: {sorted(made)[18]:.1f} s, dropped: {sorted(gone)[18]:.1f} s")  # noqa: T201 - figures
+    assert sorted(made)[18] <= SECONDS
+    assert sorted(gone)[18] <= SECONDS
 
 
 def test_a_view_is_made_of_its_tables(catalog, trino, name):
