@@ -62,6 +62,10 @@ class _Place:
         supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
         given_credentials: The environment holds the logins; else a file of the box, made at its first start.
         trust: Folder in the home with the certificate that clients verify Trino with.
+        adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
+        region: The region that signatures name; empty where the AWS clients' own variables and files say.
+        wants: Settings that have no default here, each with what to do.
+        pages: Where people look at what engines do, by name; ``{trino-tls}`` stands for an address.
     """
 
     listen: str
@@ -69,6 +73,10 @@ class _Place:
     supervised: bool
     given_credentials: bool
     trust: str
+    adapters: str = "box"
+    region: str = "us-east-1"
+    wants: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=lambda: {"trino": "https://{trino-tls}/ui/"})
 
 
 _PLACES = {
@@ -80,6 +88,18 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
+    ),
+    # Lake, metastore and engines are services of an account; what else runs says where it is by the same settings.
+    "aws": _Place(
+        listen="127.0.0.1",
+        host="127.0.0.1",
+        supervised=False,
+        given_credentials=True,
+        trust="trust",
+        adapters="aws",
+        region="",
+        wants={"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
+        pages={"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
     ),
 }
 
@@ -100,9 +120,10 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("HEADWATER_PROFILE", "local", "where everything is: local, or compose in containers"),
+    Setting("HEADWATER_PROFILE", "local", "where everything is: local, compose in containers, or aws"),
     Setting("HEADWATER_PROJECT", ".", f"the folder that holds {PROJECT_FILE}; searched upwards from here"),
     Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater in the project when empty"),
+    Setting("HEADWATER_BUCKET", "lake", "the lake's bucket; under aws it has no default"),
     Setting("HEADWATER_CACHE", "", "fetched runtimes; the user's cache folder when empty"),
     Setting("HEADWATER_PORT", "7700", "first port of the box's block"),
     Setting("HEADWATER_PYPI_MIRROR", "", "simple index to fetch wheels from; pip's own setting when empty"),
@@ -114,6 +135,11 @@ SETTINGS = (
     Setting("HEADWATER_TRINO_HEAP", "2g", "heap of Trino"),
     Setting("HEADWATER_METASTORE_HEAP", "192m", "heap of the Hive Metastore"),
     Setting("HEADWATER_MINIO_MEMORY", "256m", "soft memory limit of MinIO"),
+    Setting("HEADWATER_ATHENA_WORKGROUP", "headwater", "work group of Athena; queries of readers run in NAME-reader"),
+    Setting("HEADWATER_ATHENA_REUSE", "0", "minutes that Athena may answer a repeated query from its last result"),
+    Setting("HEADWATER_EMR_APPLICATION", "", "id of the EMR Serverless application that runs Spark under aws"),
+    Setting("HEADWATER_EMR_ROLE", "", "ARN of the role that Spark has there"),
+    Setting("HEADWATER_EMR_IDLE", "15", "minutes that Spark waits there for more work"),
     Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),
     Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
     Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
@@ -124,6 +150,9 @@ SETTINGS = (
 )
 
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+# Athena's own limit, in minutes: a week.
+_LONGEST_REUSE = 10080
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +171,10 @@ class Profile:
         first_port: First port of the block that ``PORTS`` names.
         settings: Text of every ``SETTINGS`` entry.
         given: The logins, where the environment holds them.
+        bucket: The lake's.
+        region: Where it is; empty to let the AWS clients' own configuration say.
+        adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
+        s3_endpoint: URL of an object store that is not AWS's own, where the AWS clients' variables name one.
     """
 
     name: str
@@ -157,6 +190,8 @@ class Profile:
     given: Credentials | None = field(default=None, repr=False)
     bucket: str = "lake"
     region: str = "us-east-1"
+    adapters: str = "box"
+    s3_endpoint: str = ""
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, **overrides: str) -> Profile:
@@ -173,6 +208,8 @@ class Profile:
         settings = {entry.name: given.get(entry.name) or entry.default for entry in SETTINGS}
         _check(settings)
         place = _PLACES[settings["HEADWATER_PROFILE"]]
+        _check_wanted(place, settings["HEADWATER_PROFILE"], given)
+        aws = {} if place.region else given
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
         home = Path(settings["HEADWATER_HOME"] or project / ".headwater").expanduser().absolute()
         cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given)).expanduser().absolute()
@@ -190,6 +227,10 @@ class Profile:
             first_port=int(settings["HEADWATER_PORT"]),
             settings=settings,
             given=given_credentials(given) if place.given_credentials else None,
+            bucket=settings["HEADWATER_BUCKET"],
+            region=place.region or aws.get("AWS_REGION") or aws.get("AWS_DEFAULT_REGION") or "",
+            adapters=place.adapters,
+            s3_endpoint=aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or "",
         )
 
     def port(self, name: str) -> int:
@@ -215,6 +256,12 @@ class Profile:
     def names(self, name: str) -> tuple[str, ...]:
         """Return every host by which people and components call one of ``PORTS``."""
         return tuple(dict.fromkeys((self.host, "localhost", self.host_of(name))))
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Addresses at which people look at what engines do, by name."""
+        addresses = {name: self.address(name) for name in PORTS}
+        return {name: url.format(**addresses) for name, url in _PLACES[self.name].pages.items()}
 
     def setting(self, name: str) -> str:
         """Return the text of a setting."""
@@ -265,7 +312,8 @@ def inherited_env(**extra: str) -> dict[str, str]:
 
 def _check(settings: Mapping[str, str]) -> None:
     if settings["HEADWATER_PROFILE"] not in _PLACES:
-        known = " and ".join(map(repr, _PLACES))
+        *others, last = map(repr, _PLACES)
+        known = f"{', '.join(others)} and {last}"
         raise ConfigError(f"HEADWATER_PROFILE is {settings['HEADWATER_PROFILE']!r}, but there is only {known}.")
     for name in (
         "HEADWATER_PORT",
@@ -273,14 +321,30 @@ def _check(settings: Mapping[str, str]) -> None:
         "HEADWATER_DAGSTER_RUNS",
         "HEADWATER_START_TIMEOUT",
         "HEADWATER_LEASE",
+        "HEADWATER_EMR_IDLE",
     ):
         if not settings[name].isdigit() or int(settings[name]) < 1:
             raise ConfigError(f"{name} is {settings[name]!r}; give a whole number above 0.")
     if not 1024 <= int(settings["HEADWATER_PORT"]) <= 65535 - len(PORTS):  # noqa: PLR2004
         raise ConfigError(f"HEADWATER_PORT is {settings['HEADWATER_PORT']}; give 1024 to {65535 - len(PORTS)}.")
+    if not _BUCKET.match(settings["HEADWATER_BUCKET"]):
+        raise ConfigError(
+            f"HEADWATER_BUCKET is {settings['HEADWATER_BUCKET']!r}; give 3 to 63 lower-case letters, digits, dots and "
+            "dashes, without s3://."
+        )
+    if not settings["HEADWATER_ATHENA_REUSE"].isdigit() or int(settings["HEADWATER_ATHENA_REUSE"]) > _LONGEST_REUSE:
+        raise ConfigError(
+            f"HEADWATER_ATHENA_REUSE is {settings['HEADWATER_ATHENA_REUSE']!r}; give 0 to {_LONGEST_REUSE} minutes."
+        )
     for entry in SETTINGS:
         if entry.name.endswith(("_HEAP", "_MEMORY")) and not _MEMORY.match(settings[entry.name]):
             raise ConfigError(f"{entry.name} is {settings[entry.name]!r}; give a size such as 800m or 2g.")
+
+
+def _check_wanted(place: _Place, profile: str, given: Mapping[str, str]) -> None:
+    for name, advice in place.wants.items():
+        if not given.get(name):
+            raise ConfigError(f"{name} is not set, and the profile {profile} has no default for it; {advice}.")
 
 
 def _check_folder(name: str, folder: Path) -> None:
