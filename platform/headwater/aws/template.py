@@ -103,7 +103,10 @@ class Template:
 
     def costs(self, parameters: Mapping[str, str]) -> tuple[str, ...]:
         """Return what costs, in sentences, without counting: that depends on what is done with it."""
-        told = (one.get("Metadata", {}).get("Cost") for one in self._resources(parameters).values())
+        # What outlives its stack costs also where it is taken over.
+        every, made = self.body["Resources"], self._resources(parameters)
+        counted = (one for name, one in every.items() if name in made or one.get("DeletionPolicy") == "Retain")
+        told = (one.get("Metadata", {}).get("Cost") for one in counted)
         return tuple(filter(None, told))
 
     def _resources(self, parameters: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
