@@ -27,7 +27,7 @@ images: $(BIN)/.installed  ## Build the container images, where there is a conta
 	@$(BIN)/headwater images
 
 ##@ Develop
-.PHONY: install lint types contracts unit deploy-test test test-full bench bench-readme format clean
+.PHONY: install lint types contracts unit deploy-test chart test test-full bench bench-readme format clean
 install: $(BIN)/.installed-dev  ## Make .venv with everything that tests need
 
 lint: $(BIN)/.installed-dev  ## Style and formatting
@@ -43,8 +43,13 @@ contracts: $(BIN)/.installed-dev  ## Which package may import which
 unit: $(BIN)/.installed-dev  ## Tests without services
 	@$(BIN)/pytest tests/unit
 
-deploy-test: $(BIN)/.installed-dev  ## Tests of the tree, the images and the compose file; none is started
+deploy-test: $(BIN)/.installed-dev  ## Tests of the tree, the images, the compose file and the chart; none is started
+	@$(BIN)/headwater fetch helm
 	@$(BIN)/pytest tests/deploy
+
+chart: $(BIN)/.installed-dev  ## Write what of the chart is made of the core, its values and its render
+	@$(BIN)/headwater fetch helm
+	@PYTHONPATH=tests/support $(BIN)/python tests/support/chart.py
 
 test: lint types contracts  ## Tier 1: everything above, and the real services with small data
 	@$(BIN)/headwater fetch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.databases import connect, ensure_database
@@ -13,7 +13,7 @@ from headwater.errors import ComponentError
 from headwater_catalog.client import Client
 
 if TYPE_CHECKING:
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
 
 __all__ = ["CatalogComponent"]
 
@@ -26,6 +26,10 @@ class CatalogComponent(Component):
     name = "catalog"
     needs = ("postgres",)
     runtimes = ("pages",)
+    logins: ClassVar[ByRole] = {"": ("catalog", "catalog-db"), "migrate": ("postgres", "catalog-db")}
+    calls: ClassVar[ByRole] = {"": ("postgres", "metastore"), "migrate": ("postgres",)}
+    listens: ClassVar[ByRole] = {"": ("catalog",)}
+    database = "catalog-db"
     reads_project = True
     hints = (
         Hint(

@@ -13,4 +13,4 @@ __all__ = ["table_page"]
 
 def table_page(profile: Profile, name: str) -> str:
     """Return the address of a table's page."""
-    return f"http://{profile.public_address('catalog')}/table?{urlencode({'name': name})}"
+    return f"{profile.url('catalog')}/table?{urlencode({'name': name})}"

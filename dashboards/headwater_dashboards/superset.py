@@ -21,7 +21,7 @@ _TIMEOUT_SECONDS = 120
 
 def dashboard_url(profile: Profile, slug: str) -> str:
     """Return the address of a dashboard's page."""
-    return f"http://{profile.public_address('superset')}/superset/dashboard/{slug}/"
+    return f"{profile.url('superset')}/superset/dashboard/{slug}/"
 
 
 class Superset:

@@ -23,6 +23,7 @@ __all__ = [
     "new_password",
     "password_variable",
     "read_credentials",
+    "user_variable",
 ]
 
 CREDENTIALS_FILE = "credentials.json"
@@ -82,11 +83,20 @@ def password_variable(login: str) -> str:
     return f"HEADWATER_PASSWORD_{login.upper().replace('-', '_')}"
 
 
+def user_variable(login: str) -> str:
+    """Return the variable that gives a login's user name where another one than Headwater's own was chosen.
+
+    >>> user_variable("postgres")
+    'HEADWATER_USER_POSTGRES'
+    """
+    return f"HEADWATER_USER_{login.upper().replace('-', '_')}"
+
+
 def given_credentials(given: Mapping[str, str]) -> Credentials:
     """Return the logins whose variables are set; every process gets those that it needs and no others."""
     return Credentials(
         {
-            login: (user, given[password_variable(login)])
+            login: (given.get(user_variable(login)) or user, given[password_variable(login)])
             for login, (user, _) in LOGINS.items()
             if given.get(password_variable(login))
         }

@@ -6,22 +6,21 @@ Nothing else in Headwater looks at environment variables or asks which profile i
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from headwater._settings import AWS, PROJECT_FILE, SETTINGS, Setting, check, public_urls
 from headwater.credentials import CREDENTIALS_FILE, Credentials, ensure_credentials, given_credentials, read_credentials
 from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PORTS", "SETTINGS", "Profile", "Setting", "inherited_env"]
-
-PROJECT_FILE = "headwater.toml"
+__all__ = ["PORTS", "PROJECT_FILE", "SETTINGS", "Profile", "Setting", "Store", "inherited_env", "service_of"]
 
 # One block of consecutive ports per box; two boxes on one machine take two blocks.
 PORTS = (
@@ -58,12 +57,13 @@ class _Place:
 
     Args:
         listen: Address that each component listens on.
-        host: Where other components reach a service; ``{service}`` stands for its name.
+        host: Where other components reach a service; ``{service}`` stands for its name, ``{release}`` for the chart's.
         supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
         given_credentials: The environment holds the logins; else a file of the box, made at its first start.
         trust: Folder in the home with the certificate that clients verify Trino with.
+        keeper: The commands that start, stop and show components, where no supervisor of Headwater's does.
         adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
-        region: The region that signatures name; empty where the AWS clients' own variables and files say.
+        follows_aws: Region, endpoint and keys of the object store are what the AWS clients' own configuration says.
         wants: Settings that have no default here, each with what to do.
         pages: Where people look at what engines do, by name; ``{trino-tls}`` stands for an address.
     """
@@ -73,8 +73,9 @@ class _Place:
     supervised: bool
     given_credentials: bool
     trust: str
+    keeper: str = ""
     adapters: str = "box"
-    region: str = "us-east-1"
+    follows_aws: bool = False
     wants: Mapping[str, str] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=lambda: {"trino": "https://{trino-tls}/ui/"})
 
@@ -88,6 +89,16 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
+        keeper="`docker compose ps`, `logs`, `up` or `down`",
+    ),
+    # A service leads to whichever of its pods are ready, so a pod's own probe does not go through it.
+    "kubernetes": _Place(
+        listen="0.0.0.0",  # noqa: S104 - of its pod, whose network policy says who may call
+        host="{release}-{service}",
+        supervised=False,
+        given_credentials=True,
+        trust="trust",
+        keeper="`kubectl get pods`, `kubectl logs`, or `helm upgrade`",
     ),
     # Lake, metastore and engines are services of an account; what else runs says where it is by the same settings.
     "aws": _Place(
@@ -96,63 +107,34 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
+        keeper="the console of AWS",
         adapters="aws",
-        region="",
+        follows_aws=True,
         wants={"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
         pages={"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
     ),
 }
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting a user may give as an environment variable.
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """The object store, as clients need it described.
 
     Args:
-        name: The variable.
-        default: Its text when absent.
-        help: One line on what it does.
+        endpoint: Its URL; empty for Amazon's own.
+        region: The region that signatures name.
+        bucket: The lake's.
+        access_key: Empty where the process has a role of its own.
+        secret_key: Belongs to the access key.
+        own: Headwater runs it, and makes the bucket.
     """
 
-    name: str
-    default: str
-    help: str
-
-
-SETTINGS = (
-    Setting("HEADWATER_PROFILE", "local", "where everything is: local, compose in containers, or aws"),
-    Setting("HEADWATER_PROJECT", ".", f"the folder that holds {PROJECT_FILE}; searched upwards from here"),
-    Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater in the project when empty"),
-    Setting("HEADWATER_BUCKET", "lake", "the lake's bucket; under aws it has no default"),
-    Setting("HEADWATER_CACHE", "", "fetched runtimes; the user's cache folder when empty"),
-    Setting("HEADWATER_PORT", "7700", "first port of the box's block"),
-    Setting("HEADWATER_PYPI_MIRROR", "", "simple index to fetch wheels from; pip's own setting when empty"),
-    Setting("HEADWATER_MAVEN_MIRROR", "", "repository to fetch Maven artifacts from; ~/.m2/settings.xml when empty"),
-    Setting("HEADWATER_GO_MIRROR", "", "module proxy to fetch Go modules from; Go's own setting when empty"),
-    Setting("HEADWATER_NPM_MIRROR", "", "registry to fetch npm packages from; npm's own setting when empty"),
-    Setting("HEADWATER_FETCH_JOBS", "6", "downloads at once"),
-    Setting("HEADWATER_SPARK_HEAP", "1200m", "heap of the Spark Connect server"),
-    Setting("HEADWATER_TRINO_HEAP", "2g", "heap of Trino"),
-    Setting("HEADWATER_METASTORE_HEAP", "192m", "heap of the Hive Metastore"),
-    Setting("HEADWATER_MINIO_MEMORY", "256m", "soft memory limit of MinIO"),
-    Setting("HEADWATER_ATHENA_WORKGROUP", "headwater", "work group of Athena; queries of readers run in NAME-reader"),
-    Setting("HEADWATER_ATHENA_REUSE", "0", "minutes that Athena may answer a repeated query from its last result"),
-    Setting("HEADWATER_EMR_APPLICATION", "", "id of the EMR Serverless application that runs Spark under aws"),
-    Setting("HEADWATER_EMR_ROLE", "", "ARN of the role that Spark has there"),
-    Setting("HEADWATER_EMR_IDLE", "15", "minutes that Spark waits there for more work"),
-    Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),
-    Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
-    Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
-    Setting("HEADWATER_MAINTAIN", "30 3 * * *", "when the lake is maintained, as a cron line in UTC; off for never"),
-    Setting("HEADWATER_ALERT_WEBHOOK", "", "URL that gets failure and freshness alerts as JSON"),
-    Setting("HEADWATER_ALERT_EMAIL", "", "address that gets failure and freshness alerts"),
-    Setting("HEADWATER_SMTP_URL", "", "smtp[s]://user:password@host:port that sends those e-mails"),
-)
-
-_MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
-_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-# Athena's own limit, in minutes: a week.
-_LONGEST_REUSE = 10080
+    endpoint: str
+    region: str
+    bucket: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    own: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +153,9 @@ class Profile:
         first_port: First port of the block that ``PORTS`` names.
         settings: Text of every ``SETTINGS`` entry.
         given: The logins, where the environment holds them.
-        bucket: The lake's.
-        region: Where it is; empty to let the AWS clients' own configuration say.
+        within: A service that is called by loopback, as its own probe does.
         adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
-        s3_endpoint: URL of an object store that is not AWS's own, where the AWS clients' variables name one.
+        followed: The object store that the AWS clients' own variables lead to, where these count.
     """
 
     name: str
@@ -188,10 +169,9 @@ class Profile:
     first_port: int
     settings: Mapping[str, str] = field(repr=False)
     given: Credentials | None = field(default=None, repr=False)
-    bucket: str = "lake"
-    region: str = "us-east-1"
+    within: str = ""
     adapters: str = "box"
-    s3_endpoint: str = ""
+    followed: Store | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, **overrides: str) -> Profile:
@@ -206,10 +186,9 @@ class Profile:
         """
         given = {**(os.environ if environment is None else environment), **overrides}  # noqa: TID251 - the only reader
         settings = {entry.name: given.get(entry.name) or entry.default for entry in SETTINGS}
-        _check(settings)
+        check(settings, _PLACES, PORTS)
         place = _PLACES[settings["HEADWATER_PROFILE"]]
         _check_wanted(place, settings["HEADWATER_PROFILE"], given)
-        aws = {} if place.region else given
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
         home = Path(settings["HEADWATER_HOME"] or project / ".headwater").expanduser().absolute()
         cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given)).expanduser().absolute()
@@ -227,19 +206,35 @@ class Profile:
             first_port=int(settings["HEADWATER_PORT"]),
             settings=settings,
             given=given_credentials(given) if place.given_credentials else None,
-            bucket=settings["HEADWATER_BUCKET"],
-            region=place.region or aws.get("AWS_REGION") or aws.get("AWS_DEFAULT_REGION") or "",
             adapters=place.adapters,
-            s3_endpoint=aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or "",
+            followed=_followed(given, settings["HEADWATER_BUCKET"]) if place.follows_aws else None,
         )
+
+    @property
+    def keeper(self) -> str:
+        """The commands that start, stop and show components, where no supervisor of Headwater's does."""
+        return _PLACES[self.name].keeper
 
     def port(self, name: str) -> int:
         """Return the port of one of ``PORTS``."""
-        return self.first_port + PORTS.index(name)
+        return int(self._elsewhere(name)[1] or self.first_port + PORTS.index(name))
 
     def host_of(self, name: str) -> str:
         """Return the host at which other components reach one of ``PORTS``."""
-        return _PLACES[self.name].host.format(service=_SERVICES.get(name, name))
+        service = service_of(name)
+        if service == self.within:
+            return self.host
+        there = self._elsewhere(name)[0]
+        return there or _PLACES[self.name].host.format(service=service, release=self.settings["HEADWATER_RELEASE"])
+
+    def _elsewhere(self, name: str) -> tuple[str, str]:
+        """Return host and port of what Headwater does not run itself."""
+        host, _, port = self.settings["HEADWATER_POSTGRES"].rpartition(":") if name == "postgres" else ("", "", "")
+        return host, port
+
+    def seen_from(self, name: str | None) -> Profile:
+        """Return the profile as the process that listens on one of ``PORTS`` sees it: itself on loopback."""
+        return self if name is None else replace(self, within=service_of(name))
 
     def address(self, name: str) -> str:
         """Return ``host:port`` at which other components reach one of ``PORTS``."""
@@ -253,9 +248,52 @@ class Profile:
         """Return ``address:port`` that the component of one of ``PORTS`` listens on."""
         return f"{self.listen}:{self.port(name)}"
 
+    def url(self, name: str) -> str:
+        """Return the address at which people open the page of one of ``PORTS``."""
+        scheme = "https" if name.endswith("-tls") else "http"
+        return public_urls(self.settings, PORTS).get(name, f"{scheme}://{self.public_address(name)}")
+
     def names(self, name: str) -> tuple[str, ...]:
         """Return every host by which people and components call one of ``PORTS``."""
-        return tuple(dict.fromkeys((self.host, "localhost", self.host_of(name))))
+        public = urlsplit(self.url(name)).hostname or self.host
+        return tuple(dict.fromkeys((self.host, "localhost", self.host_of(name), public)))
+
+    @property
+    def bucket(self) -> str:
+        """The lake's bucket."""
+        return self.settings["HEADWATER_BUCKET"]
+
+    @property
+    def region(self) -> str:
+        """The object store's region; empty where the AWS clients' own configuration says."""
+        return self.settings["HEADWATER_REGION"] if self.followed is None else self.followed.region
+
+    @property
+    def store(self) -> Store:
+        """The object store with the login that this process has for it.
+
+        Raises:
+            ConfigError: It needs one, and none was given.
+        """
+        if self.followed is not None:
+            return self.followed
+        there = self.settings["HEADWATER_S3"]
+        # Amazon's lets a process in by its role; every other store wants keys.
+        keys = there != AWS or "minio" in self.credentials.logins
+        return Store(
+            endpoint="" if there == AWS else there or f"http://{self.address('minio')}",
+            region=self.region,
+            bucket=self.bucket,
+            access_key=self.credentials.user("minio") if keys else "",
+            secret_key=self.credentials.password("minio") if keys else "",
+            own=not there,
+        )
+
+    @property
+    def postgres_tls(self) -> Mapping[str, str]:
+        """How clients of PostgreSQL protect the connection, in libpq's words, which Java's driver takes as well."""
+        mode, authority = (self.settings[f"HEADWATER_POSTGRES_{what}"] for what in ("SSLMODE", "CA"))
+        return {"sslmode": mode, **({"sslrootcert": authority} if authority else {})}
 
     @property
     def pages(self) -> dict[str, str]:
@@ -305,46 +343,32 @@ class Profile:
         }
 
 
+def service_of(port: str) -> str:
+    """Return the name of the service behind one of ``PORTS``."""
+    return _SERVICES.get(port, port)
+
+
 def inherited_env(**extra: str) -> dict[str, str]:
     """Return this process's environment with additions, for a child process."""
     return {**os.environ, **extra}  # noqa: TID251
-
-
-def _check(settings: Mapping[str, str]) -> None:
-    if settings["HEADWATER_PROFILE"] not in _PLACES:
-        *others, last = map(repr, _PLACES)
-        known = f"{', '.join(others)} and {last}"
-        raise ConfigError(f"HEADWATER_PROFILE is {settings['HEADWATER_PROFILE']!r}, but there is only {known}.")
-    for name in (
-        "HEADWATER_PORT",
-        "HEADWATER_FETCH_JOBS",
-        "HEADWATER_DAGSTER_RUNS",
-        "HEADWATER_START_TIMEOUT",
-        "HEADWATER_LEASE",
-        "HEADWATER_EMR_IDLE",
-    ):
-        if not settings[name].isdigit() or int(settings[name]) < 1:
-            raise ConfigError(f"{name} is {settings[name]!r}; give a whole number above 0.")
-    if not 1024 <= int(settings["HEADWATER_PORT"]) <= 65535 - len(PORTS):  # noqa: PLR2004
-        raise ConfigError(f"HEADWATER_PORT is {settings['HEADWATER_PORT']}; give 1024 to {65535 - len(PORTS)}.")
-    if not _BUCKET.match(settings["HEADWATER_BUCKET"]):
-        raise ConfigError(
-            f"HEADWATER_BUCKET is {settings['HEADWATER_BUCKET']!r}; give 3 to 63 lower-case letters, digits, dots and "
-            "dashes, without s3://."
-        )
-    if not settings["HEADWATER_ATHENA_REUSE"].isdigit() or int(settings["HEADWATER_ATHENA_REUSE"]) > _LONGEST_REUSE:
-        raise ConfigError(
-            f"HEADWATER_ATHENA_REUSE is {settings['HEADWATER_ATHENA_REUSE']!r}; give 0 to {_LONGEST_REUSE} minutes."
-        )
-    for entry in SETTINGS:
-        if entry.name.endswith(("_HEAP", "_MEMORY")) and not _MEMORY.match(settings[entry.name]):
-            raise ConfigError(f"{entry.name} is {settings[entry.name]!r}; give a size such as 800m or 2g.")
 
 
 def _check_wanted(place: _Place, profile: str, given: Mapping[str, str]) -> None:
     for name, advice in place.wants.items():
         if not given.get(name):
             raise ConfigError(f"{name} is not set, and the profile {profile} has no default for it; {advice}.")
+
+
+def _followed(given: Mapping[str, str], bucket: str) -> Store:
+    """Return the store that the AWS clients' variables lead to; what is empty is what these clients find themselves."""
+    return Store(
+        endpoint=given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL") or "",
+        region=given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "",
+        bucket=bucket,
+        access_key="",
+        secret_key="",
+        own=False,
+    )
 
 
 def _check_folder(name: str, folder: Path) -> None:

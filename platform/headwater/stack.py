@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from headwater.engines.base import Engine
     from headwater.metastores.base import Metastore
-    from headwater.profile import Profile
+    from headwater.profile import Profile, Store
     from headwater.storage import Storage
 
 __all__ = ["Stack"]
@@ -86,15 +86,12 @@ class _Adapters(ABC):
 class _Box(_Adapters):
     def build(self, profile: Profile) -> Stack:
         logins = profile.credentials
-        endpoint = f"http://{profile.address('minio')}"
-        access_key, secret_key = logins.user("minio"), logins.password("minio")
-        keys = {"s3.endpoint": endpoint, "s3.access-key-id": access_key, "s3.secret-access-key": secret_key}
         spark = SparkEngine(host=profile.host_of("spark"), port=profile.port("spark"), token=logins.password("spark"))
         return Stack(
             profile=profile,
-            storage=S3Storage(endpoint=endpoint, region=profile.region, access_key=access_key, secret_key=secret_key),
+            storage=_storage(profile.store),
             metastore=HiveMetastore(
-                host=profile.host_of("metastore"), port=profile.port("metastore"), files={**_files(profile), **keys}
+                host=profile.host_of("metastore"), port=profile.port("metastore"), files=_files(profile.store)
             ),
             engines={"spark": spark, "trino": _trino(profile, "trino")},
         )
@@ -105,14 +102,13 @@ class _Box(_Adapters):
 
 
 class _Aws(_Adapters):
-    """Keys, endpoints and proxies are the AWS clients' own; an object store of another kind is named by its URL."""
+    """Keys, endpoints and proxies are the AWS clients' own."""
 
     def build(self, profile: Profile) -> Stack:
-        files = {**_files(profile), **({"s3.endpoint": profile.s3_endpoint} if profile.s3_endpoint else {})}
         return Stack(
             profile=profile,
-            storage=S3Storage(endpoint=profile.s3_endpoint, region=profile.region, access_key="", secret_key=""),
-            metastore=GlueMetastore(region=profile.region, files=files),
+            storage=_storage(profile.store),
+            metastore=GlueMetastore(region=profile.region, files=_files(profile.store)),
             # By the dialect that a definition names, so that it runs here untouched.
             engines={"spark": _emr(profile), "trino": _athena(profile)},
         )
@@ -124,10 +120,25 @@ class _Aws(_Adapters):
 _ADAPTERS: Mapping[str, _Adapters] = {"box": _Box(), "aws": _Aws()}
 
 
-def _files(profile: Profile) -> dict[str, str]:
-    """Return PyIceberg's properties of an object store, but for keys."""
-    region = {"s3.region": profile.region} if profile.region else {}
-    return {**region, "s3.connect-timeout": "10", "s3.request-timeout": "60"}
+def _storage(store: Store) -> Storage:
+    return S3Storage(
+        endpoint=store.endpoint, region=store.region, access_key=store.access_key, secret_key=store.secret_key
+    )
+
+
+def _files(store: Store) -> dict[str, str]:
+    """Return how PyIceberg reaches the store; without an endpoint or keys it looks for them as Amazon's clients do."""
+    given = {
+        "s3.endpoint": store.endpoint,
+        "s3.region": store.region,
+        "s3.access-key-id": store.access_key,
+        "s3.secret-access-key": store.secret_key,
+    }
+    return {
+        **{name: text for name, text in given.items() if text},
+        "s3.connect-timeout": "10",
+        "s3.request-timeout": "60",
+    }
 
 
 def _emr(profile: Profile) -> Engine:

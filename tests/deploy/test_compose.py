@@ -144,6 +144,16 @@ def test_a_password_that_is_not_given_is_named(name, login, tmp_path):
         program.component.command(FetchedBox(Profile.load(given)), program.role)
 
 
+@pytest.mark.parametrize("name", [*RUNNING, *JOBS])
+def test_what_a_service_is_given_is_what_it_needs(name):
+    """The passwords of the core's own list, and no others."""
+    component, _, role = SERVICES[name]["command"][2].partition(":")
+    logins = COMPONENTS[component].logins.get("migrate" if name in JOBS else role, ())
+    given = {one for one in SERVICES[name]["environment"] if one.startswith("HEADWATER_PASSWORD_")}
+
+    assert given == set(map(password_variable, logins))
+
+
 def test_only_jobs_hold_the_superusers_password():
     """What runs for long, people's own code among it, can change its own database at most."""
     holders = {name for name, one in SERVICES.items() if "HEADWATER_PASSWORD_POSTGRES" in one["environment"]}

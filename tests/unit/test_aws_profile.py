@@ -73,9 +73,9 @@ def test_regions_and_stand_ins_are_those_of_the_aws_clients(tmp_path):
     }
     aws, local = Profile.load({**given, **AWS}), Profile.load(given)
 
-    assert (aws.region, aws.s3_endpoint) == ("eu-west-1", "http://127.0.0.1:9000")
+    assert (aws.region, aws.store.endpoint) == ("eu-west-1", "http://127.0.0.1:9000")
     assert Stack.build(aws).metastore.files["s3.endpoint"] == "http://127.0.0.1:9000"
-    assert (local.region, local.s3_endpoint) == ("us-east-1", "")
+    assert (local.region, local.followed) == ("us-east-1", None)
 
 
 def test_definitions_are_equal_under_local_and_aws():

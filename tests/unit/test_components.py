@@ -15,7 +15,18 @@ from types import SimpleNamespace
 
 import pytest
 from headwater.box.component import Box
-from headwater.box.components import CORE, all_components, minio, postgres, render, spark, superset, tls, trino
+from headwater.box.components import (
+    CORE,
+    all_components,
+    minio,
+    postgres,
+    render,
+    spark,
+    superset,
+    tls,
+    trino,
+    trino_conf,
+)
 from headwater.box.components.metastore import MetastoreComponent
 from headwater.box.runtimes import Runtimes
 from headwater.credentials import LOGINS, ensure_credentials
@@ -253,7 +264,7 @@ def test_a_start_begins_with_an_empty_scratch_folder(box):
 @pytest.mark.parametrize(("cores", "drivers"), [(1, "1"), (2, "1"), (4, None)])
 def test_trino_works_with_one_driver_on_two_cores(box, monkeypatch, cores, drivers):
     """More of them only hand rows to each other; a larger machine is left to Trino's own rule."""
-    monkeypatch.setattr(trino.os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(trino_conf.os, "sched_getaffinity", lambda _: set(range(cores)))
     COMPONENTS["trino"].command(box, "")
 
     assert settings_in(box.conf("trino") / "config.properties").get("task.concurrency") == drivers

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.databases import connect, database_url, ensure_database
 from headwater.errors import ComponentError
 
+from headwater_assets.lib.run_pods import pod_launcher
 from headwater_assets.lib.runner import ONE_THREAD_ENV, ask
 from headwater_assets.lib.webserver import LOCATION, Webserver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
 
 __all__ = ["DagsterComponent"]
 
@@ -35,6 +36,19 @@ class DagsterComponent(Component):
     roles = ("webserver", "daemon", "code", "runner")
     # It starts without the engines; only its runs need them.
     needs = ("postgres",)
+    logins: ClassVar[ByRole] = {
+        **dict.fromkeys(("webserver", "daemon", "code"), ("dagster-db",)),
+        "runner": ("dagster-db", "minio", "spark", "trino", "catalog"),
+        "migrate": ("postgres", "dagster-db"),
+    }
+    calls: ClassVar[ByRole] = {
+        **dict.fromkeys(("webserver", "daemon"), ("postgres", "dagster-code")),
+        "code": ("postgres",),
+        "runner": ("postgres", "minio", "metastore", "spark", "trino-tls", "catalog"),
+        "migrate": ("postgres",),
+    }
+    listens: ClassVar[ByRole] = {"webserver": ("dagster",), "code": ("dagster-code",)}
+    database = "dagster-db"
     definitions = "headwater_assets.definitions"
     reads_project = True
     hints = (
@@ -53,7 +67,7 @@ class DagsterComponent(Component):
 
     def url(self, box: Box, role: str) -> str | None:
         """Return the address of the pages."""
-        return f"http://{box.profile.public_address('dagster')}" if role == "webserver" else None
+        return box.profile.url("dagster") if role == "webserver" else None
 
     def version(self, box: Box) -> str:  # noqa: ARG002 - it is a library of this environment
         """Return Dagster's version."""
@@ -142,7 +156,7 @@ def _instance(box: Box) -> dict[str, Any]:
         "compute_logs": _class(
             "headwater_assets.lib.compute_logs", "QuietComputeLogManager", base_dir=str(data / "compute_logs")
         ),
-        "run_launcher": _class(launcher, "WarmRunLauncher", socket=str(_socket(box)), grace_seconds=10),
+        "run_launcher": _launcher(box),
         "run_coordinator": _class(
             launcher,
             "PromptRunCoordinator",
@@ -154,7 +168,8 @@ def _instance(box: Box) -> dict[str, Any]:
         "run_monitoring": {
             "enabled": True,
             "poll_interval_seconds": 5,
-            "start_timeout_seconds": 45,
+            # A pod may have to wait for a machine, and that for an image.
+            "start_timeout_seconds": 900 if box.profile.setting("HEADWATER_RUN_POD") else 45,
             "cancel_timeout_seconds": 30,
         },
         "run_retries": {"enabled": True, "max_retries": 0},
@@ -162,6 +177,13 @@ def _instance(box: Box) -> dict[str, Any]:
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
     }
+
+
+def _launcher(box: Box) -> dict[str, Any]:
+    pod = box.profile.setting("HEADWATER_RUN_POD")
+    if pod:
+        return _class("dagster_k8s", "K8sRunLauncher", **pod_launcher(box, pod))
+    return _class("headwater_assets.lib.launcher", "WarmRunLauncher", socket=str(_socket(box)), grace_seconds=10)
 
 
 def _class(module: str, name: str, **config: object) -> dict[str, Any]:

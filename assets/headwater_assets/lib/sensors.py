@@ -63,7 +63,7 @@ def sensors_of(project: Project, profile: Profile, *, clock: Callable[[], float]
     raw = [table for table in project.tables if table.zone == "raw"]
     watched = [table for table in project.tables if table.fresh_within_hours is not None]
     to = channels(profile)
-    url = f"http://{profile.public_address('dagster')}"
+    url = profile.url("dagster")
     found: list[SensorDefinition] = []
     if raw:
         found.append(_new_files(raw, profile.project, clock))

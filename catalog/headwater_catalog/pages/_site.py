@@ -50,14 +50,14 @@ class Site:
         found = []
         zone, _, name = str(table["name"]).partition(".")
         if table["defined"] and zone in ZONES:
-            found.append(Link("Asset in Dagster", f"http://{self.dagster}/assets/{quote(zone)}/{quote(name, safe='')}"))
+            found.append(Link("Asset in Dagster", f"{self.dagster}/assets/{quote(zone)}/{quote(name, safe='')}"))
         if table["url"]:
             found.append(Link("Superset", str(table["url"])))
         datasets = (_DATASET.fullmatch(one["text"]) for one in table["aliases"])
         found += [
             Link(
                 f"Dataset {one[1]} in Superset",
-                f"http://{self.superset}/explore/?datasource_type=table&datasource_id={one[1]}",
+                f"{self.superset}/explore/?datasource_type=table&datasource_id={one[1]}",
             )
             for one in datasets
             if one

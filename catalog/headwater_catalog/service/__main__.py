@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 from headwater.box.component import Box
@@ -14,9 +16,13 @@ from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
 from headwater_catalog.service.inheritance import Inheritance
 from headwater_catalog.service.lake import Lake
+from headwater_catalog.service.leading import Leader
 from headwater_catalog.service.metastore import Follower
 from headwater_catalog.service.samples import Samples
 from headwater_catalog.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main() -> None:
@@ -25,12 +31,19 @@ def main() -> None:
     profile = Profile.load()
     site = Site(
         libraries=Box(profile).runtimes.path("pages"),
-        dagster=profile.public_address("dagster"),
-        superset=profile.public_address("superset"),
+        dagster=profile.url("dagster"),
+        superset=profile.url("superset"),
     )
-    store = Store(database_url(profile, "catalog-db"), profile.bucket)
+    url = database_url(profile, "catalog-db")
+    store = Store(url, profile.bucket)
     token, hosts = profile.credentials.password("catalog"), profile.names("catalog")
-    with store, Watch(profile), Follower(profile, store), Inheritance(store):
+
+    @contextmanager
+    def work() -> Iterator[None]:
+        with Watch(profile), Follower(profile, store), Inheritance(store):
+            yield
+
+    with store, Leader(url, work):
         uvicorn.run(
             make_app(store, token, hosts=hosts, site=site, lake=Lake(profile), samples=Samples(store, profile)),
             host=profile.listen,

@@ -18,12 +18,15 @@ def client_variables(profile: Profile) -> dict[str, str]:
 
     AWS clients find MinIO by them; the Trino CLI reads ``TRINO_PASSWORD``; psql reads ``PGUSER`` and friends.
     """
-    logins = profile.credentials
+    logins, store = profile.credentials, profile.store
+    lake = {
+        "AWS_ACCESS_KEY_ID": store.access_key,
+        "AWS_SECRET_ACCESS_KEY": store.secret_key,
+        "AWS_DEFAULT_REGION": store.region,
+        "AWS_ENDPOINT_URL_S3": store.endpoint,
+    }
     return {
-        "AWS_ACCESS_KEY_ID": logins.user("minio"),
-        "AWS_SECRET_ACCESS_KEY": logins.password("minio"),
-        "AWS_DEFAULT_REGION": profile.region,
-        "AWS_ENDPOINT_URL_S3": f"http://{profile.address('minio')}",
+        **{name: text for name, text in lake.items() if text},
         "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
         "TRINO_USER": logins.user("trino"),
         "TRINO_PASSWORD": logins.password("trino"),

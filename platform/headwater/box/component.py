@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from headwater.profile import Profile
 
+    ByRole = Mapping[str, tuple[str, ...]]
+
 __all__ = ["COMMON_HINTS", "Box", "Command", "Component", "Hint"]
 
 # The kernel's limit for a Unix socket's path is 107 bytes.
@@ -121,10 +123,20 @@ class Component(ABC):
 
     name: ClassVar[str]
     roles: ClassVar[tuple[str, ...]] = ("",)
+    # Roles that only a cluster runs, in any number; a box has no place for them.
+    cluster_roles: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
     runtimes: ClassVar[tuple[str, ...]] = ()
     hints: ClassVar[tuple[Hint, ...]] = ()
     stop_signal: ClassVar[str] = "TERM"
+    # By role, and under "migrate" for the bootstrap: the logins whose passwords it needs, and the ports that it calls.
+    # Where components are containers, that is all that each gets and may.
+    logins: ClassVar[ByRole] = {}
+    calls: ClassVar[ByRole] = {}
+    # By role: the ports that others call it at.
+    listens: ClassVar[ByRole] = {}
+    # The login of the database that the bootstrap makes and the process cannot begin without.
+    database: ClassVar[str] = ""
     # Started anew when the box is to serve another project.
     reads_project: ClassVar[bool] = False
 
@@ -138,6 +150,13 @@ class Component(ABC):
 
         Raises:
             ComponentError: It does not work; the sentence names what was tried and what came back.
+        """
+
+    def drain(self, box: Box, role: str) -> None:  # noqa: B027 - few components hold work of others
+        """Finish the work that others have given to the role, before it is told to stop.
+
+        Raises:
+            ComponentError: It does not answer.
         """
 
     def migrate(self, box: Box) -> None:  # noqa: B027 - many components have nothing to bootstrap
@@ -154,7 +173,7 @@ class Component(ABC):
     def url(self, box: Box, role: str) -> str | None:
         """Return the address a person or client uses, or None where there is none."""
         name = self.port(role)
-        return None if name is None else f"http://{box.profile.public_address(name)}"
+        return None if name is None else box.profile.url(name)
 
 
 def _private(folder: Path) -> Path:

@@ -86,9 +86,16 @@ class Go:
         return found["Sum"], found["Dir"]
 
     def build(
-        self, module: LockedModule, target: Path, flags: Sequence[str], step: Step, stop: threading.Event
+        self,
+        module: LockedModule,
+        target: Path,
+        flags: Sequence[str],
+        step: Step,
+        stop: threading.Event,
+        *,
+        package: str = ".",
     ) -> None:
-        """Build a module's main package into a file.
+        """Build a module's main package, at its top or where ``package`` says, into a file.
 
         Raises:
             FetchError: The module is not what the lock describes, or does not build.
@@ -100,7 +107,7 @@ class Go:
                 f"{found}, not {module.sum}. Check HEADWATER_GO_MIRROR and GOPROXY."
             )
         run_tethered(
-            (str(self._program), "build", "-mod=readonly", "-trimpath", *flags, "-o", str(target), "."),
+            (str(self._program), "build", "-mod=readonly", "-trimpath", *flags, "-o", str(target), package),
             cwd=self._home / folder,
             env=self._env,
             step=step,

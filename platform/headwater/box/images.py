@@ -24,6 +24,7 @@ _ENGINES = ("docker", "podman")
 
 # By runtime; Headwater's own licence and NOTICE say the same for people.
 LICENCES: Mapping[str, str] = {
+    "helm": "Apache-2.0",
     "java21": "GPL-2.0-only WITH Classpath-exception-2.0",
     "java25": "GPL-2.0-only WITH Classpath-exception-2.0",
     "metastore": "Apache-2.0",

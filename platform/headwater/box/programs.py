@@ -54,8 +54,9 @@ def find(components: Mapping[str, Component], name: str) -> Program:
     component = components.get(wanted)
     if component is None:
         raise ConfigError(f"There is no component {wanted!r}; there are {', '.join(components)}.")
-    if role not in component.roles:
-        known = ", ".join(f"{wanted}:{known}" if known else wanted for known in component.roles)
+    roles = (*component.roles, *component.cluster_roles)
+    if role not in roles:
+        known = ", ".join(f"{wanted}:{known}" if known else wanted for known in roles)
         raise ConfigError(f"{wanted} has no role {role!r}; say {known}.")
     return Program(component, role)
 

@@ -25,7 +25,11 @@ __all__ = ["IN_PLACE", "doing", "make"]
 # Recipes whose folder cannot be moved once made.
 IN_PLACE = frozenset({"venv"})
 
-_LONG = {"minio": "building from source, which takes minutes", "venv": "installing its Python packages"}
+_LONG = {
+    "go": "building from source, which takes minutes",
+    "minio": "building from source, which takes minutes",
+    "venv": "installing its Python packages",
+}
 
 
 def make(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -48,10 +52,21 @@ def _jars(runtime: LockedRuntime, kitchen: Kitchen) -> None:
         _compile(runtime, kitchen, kitchen.into, kitchen.needs["spark"] / "jars")
 
 
+def _go(runtime: LockedRuntime, kitchen: Kitchen) -> None:
+    _build(runtime, kitchen, "-ldflags=-s -w")
+
+
+def _build(runtime: LockedRuntime, kitchen: Kitchen, *flags: str) -> None:
+    if runtime.module is None:
+        raise FetchError(f"The lock file names no Go module for {runtime.name}; run `headwater lock`.")
+    go = Go(unpack.only(kitchen.files, ".whl"), kitchen.scratch, kitchen.settings.go_mirror)
+    package = runtime.options.get("package", ".")
+    go.build(runtime.module, kitchen.into / runtime.main, flags, kitchen.step, kitchen.stop, package=package)
+
+
 def _minio(runtime: LockedRuntime, kitchen: Kitchen) -> None:
     if runtime.module is None:
         raise FetchError("The lock file names no Go module for minio; run `headwater lock`.")
-    go = Go(unpack.only(kitchen.files, ".whl"), kitchen.scratch, kitchen.settings.go_mirror)
     stamp = "github.com/minio/minio/cmd"
     commit = runtime.module.version.rpartition("-")[2]
     at = runtime.module.version.split("-")[-2].rpartition(".")[2]
@@ -64,8 +79,7 @@ def _minio(runtime: LockedRuntime, kitchen: Kitchen) -> None:
         "CopyrightYear": at[:4],
     }
     stamps = " ".join(f"-X {stamp}.{name}={value}" for name, value in values.items())
-    flags = ("-tags=kqueue", f"-ldflags=-s -w {stamps}")
-    go.build(runtime.module, kitchen.into / "minio", flags, kitchen.step, kitchen.stop)
+    _build(runtime, kitchen, "-tags=kqueue", f"-ldflags=-s -w {stamps}")
 
 
 def _metastore(runtime: LockedRuntime, kitchen: Kitchen) -> None:
@@ -132,6 +146,7 @@ def _empty(folder: Path) -> Path:
 
 
 _RECIPES: Mapping[str, Callable[[LockedRuntime, Kitchen], None]] = {
+    "go": _go,
     "jars": _jars,
     "java": unpack.java,
     "metastore": _metastore,

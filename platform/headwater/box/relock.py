@@ -111,7 +111,7 @@ class _Resolver:
             main=given["main"].format(version=version),
             disk=given["disk"],
             files=tuple(sorted(files, key=lambda file: (file.registry, file.name))),
-            module=self._module(given["go"], files) if "go" in given else None,
+            module=self._module(given["go"].format(version=version), files) if "go" in given else None,
             needs=tuple(given.get("needs", ())),
             sources=tuple(given.get("sources", ())),
             options={key: value for key, value in given.items() if key not in _SET_ASIDE},

@@ -24,7 +24,7 @@ def require_supervised(profile: Profile) -> None:
     if not profile.supervised:
         raise ConfigError(
             f"Under the profile {profile.name} components are containers: ask what runs them, "
-            "for example `docker compose ps`, `logs`, `up` or `down`."
+            f"for example {profile.keeper}."
         )
 
 

@@ -37,11 +37,14 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 # What the box, images and maintainers call.
 _PLUMBING: Mapping[str, tuple[str, str]] = {
+    "drain": ("headwater.cli.box:drain", "Let one process finish what others gave it, before it is stopped."),
+    "exec": ("headwater.cli.box:execute", "Become a program with one component's configuration and variables."),
     "fetch": ("headwater.cli.fetch:fetch", "Bring the runtimes of every component into the cache; `up` does it, too."),
     "images": ("headwater.cli.images:images", "Build the container images from the lock file."),
     "init-env": ("headwater.cli.env:init_env", "Write the passwords that containers start with into .env."),
     "lock": ("headwater.cli.fetch:lock", "Make the lock file anew from the list of coordinates."),
     "migrate": ("headwater.cli.box:migrate", "Bring one component's state to this version."),
+    "migrated": ("headwater.cli.box:migrated", "Return once one component's migration, elsewhere, is done."),
     "probe": ("headwater.cli.box:probe", "Use one component once; the exit code says whether it is ready."),
     "run": ("headwater.cli.box:run", "Become one component's process."),
     "sbom": ("headwater.cli.images:sbom", "Write what a component's image is made of, as CycloneDX."),

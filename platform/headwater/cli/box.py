@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from headwater.box.component import Box
 from headwater.box.components import all_components
+from headwater.box.components.databases import mark_migrated
 from headwater.box.programs import find, programs, with_needs
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.supervisor import Supervisor, served_project
@@ -188,25 +189,65 @@ def run(name: str) -> None:
     os.execve(command.argv[0], list(command.argv), inherited_env(**command.env))  # noqa: S606 - no shell is wanted
 
 
+@click.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("name", metavar="COMPONENT[:ROLE]")
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENT]...")
+def execute(name: str, argv: tuple[str, ...]) -> None:
+    """Render a component's configuration and become a program of its own, with its variables and in its folder."""
+    profile = Profile.load()
+    profile.ensure_home()
+    program = find(all_components(), name)
+    command = program.component.command(Box(profile), program.role)
+    os.chdir(command.cwd or profile.home)
+    os.execvpe(argv[0], list(argv), inherited_env(**command.env))  # noqa: S606 - no shell is wanted
+
+
 @click.command()
 @click.argument("name", metavar="COMPONENT")
-def migrate(name: str) -> None:
+@click.option("--wait", is_flag=True, help="Wait until what it needs is ready, for HEADWATER_START_TIMEOUT.")
+def migrate(name: str, *, wait: bool) -> None:
     """Bring a component's state to this version; a second time changes nothing."""
+    from headwater.box.readiness import wait_for_needs  # noqa: PLC0415
+
     profile = Profile.load()
     profile.ensure_home()
     component = with_needs(all_components(), [name])[name]
+    if wait:
+        wait_for_needs(Box(profile), all_components(), component)
     with FileLock(profile.home / f"migrate-{component.name}.lock"):
         component.migrate(Box(profile))
+        if not profile.supervised:
+            mark_migrated(profile, component)
+
+
+@click.command()
+@click.argument("name", metavar="COMPONENT")
+def migrated(name: str) -> None:
+    """Return once a component's migration to this version, elsewhere, is done."""
+    from headwater.box.readiness import wait_for_migration  # noqa: PLC0415
+
+    wait_for_migration(Box(Profile.load()), with_needs(all_components(), [name])[name])
 
 
 @click.command()
 @click.argument("name", metavar="COMPONENT[:ROLE]")
-def probe(name: str) -> None:
+def drain(name: str) -> None:
+    """Let a process in this container finish what others have given it to do, before it is stopped."""
+    program = find(all_components(), name)
+    profile = Profile.load().seen_from(program.component.port(program.role))
+    program.component.drain(Box(profile), program.role)
+
+
+@click.command()
+@click.argument("name", metavar="COMPONENT[:ROLE]")
+@click.option("--here", is_flag=True, help="The one in this very container, not whichever bears its name.")
+def probe(name: str, *, here: bool) -> None:
     """Use a component once, as `up` and container engines do to know that it is ready; the exit code is 0 or 1."""
     from headwater.box.readiness import why_not_ready  # noqa: PLC0415
 
-    program = find(all_components(), name)
-    why = why_not_ready(Box(Profile.load()), program)
+    program, profile = find(all_components(), name), Profile.load()
+    port = program.component.port(program.role) if here else None
+    why = why_not_ready(Box(profile.seen_from(port)), program)
     if why:
         raise ComponentError(f"{program.name} is not ready: {why.partition(chr(10))[0]}")
     click.echo(f"{program.name} is ready.")

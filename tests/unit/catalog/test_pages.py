@@ -364,7 +364,7 @@ def test_a_link_leaves_out_what_is_not_given():
 
 def test_links_to_the_rest_of_the_box():
     """A defined table leads to its asset, a dataset to Superset; a table that nobody defines has no asset."""
-    site = Site(Path(), "127.0.0.1:1", "127.0.0.1:2")
+    site = Site(Path(), "http://127.0.0.1:1", "http://127.0.0.1:2")
     known = {
         "name": "curated.a",
         "url": "",

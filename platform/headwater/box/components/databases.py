@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from headwater.box.component import Component
     from headwater.profile import Profile
 
-__all__ = ["connect", "database_url", "ensure_database"]
+__all__ = ["connect", "database_address", "database_url", "ensure_database", "is_migrated", "mark_migrated"]
 
 # Any fixed number: two migrations that make roles at once wait for each other.
 _LOCK = 7_700_001
+_MARKS = "public.headwater_migrated"
 
 
 def database_url(profile: Profile, login: str, driver: str = "postgresql") -> str:
@@ -26,7 +30,13 @@ def database_url(profile: Profile, login: str, driver: str = "postgresql") -> st
         driver: What stands before ``://``, such as ``postgresql+psycopg2``.
     """
     user, password = profile.credentials.user(login), profile.credentials.password(login)
-    return f"{driver}://{user}:{password}@{profile.address('postgres')}/{user}"
+    return f"{driver}://{user}:{password}@{profile.address('postgres')}/{user}?{urlencode(profile.postgres_tls)}"
+
+
+def database_address(profile: Profile, login: str) -> str:
+    """Return a login's database as Java's driver takes it, without the login."""
+    tls = urlencode(profile.postgres_tls)
+    return f"jdbc:postgresql://{profile.address('postgres')}/{profile.credentials.user(login)}?{tls}"
 
 
 def connect(
@@ -54,14 +64,18 @@ def connect(
             password=profile.credentials.password(login),
             dbname=database or user,
             connect_timeout=timeout,
-            sslmode="disable",
             autocommit=True,
+            **_words(profile),
         )
     except psycopg.Error as error:
         said = str(error).strip().splitlines()[0]
         raise ComponentError(
             f"PostgreSQL at {profile.address('postgres')} refused {user}: {said}; see `headwater logs postgres`."
         ) from error
+
+
+def _words(profile: Profile) -> dict[str, Any]:
+    return dict(profile.postgres_tls)
 
 
 def ensure_database(profile: Profile, login: str) -> None:
@@ -80,8 +94,50 @@ def ensure_database(profile: Profile, login: str) -> None:
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, sql.Literal(password)))
+            _let_act_for(connection, name)
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(role))
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(role))
     except Error as error:
         raise ComponentError(f"Database {name} could not be made: {error}. See `headwater logs postgres`.") from error
+
+
+def mark_migrated(profile: Profile, component: Component) -> None:
+    """Leave word in a component's database that it is at this version; its processes elsewhere wait for that.
+
+    Raises:
+        ComponentError: PostgreSQL does not answer.
+    """
+    if component.database:
+        with connect(profile, component.database) as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {_MARKS} (version text PRIMARY KEY, at timestamptz)")
+            connection.execute(
+                f"INSERT INTO {_MARKS} VALUES (%s, now()) ON CONFLICT (version) DO UPDATE SET at = now()",  # noqa: S608
+                (version("headwater"),),
+            )
+
+
+def is_migrated(profile: Profile, component: Component) -> bool:
+    """Tell whether a component's database is at this version.
+
+    Raises:
+        ComponentError: PostgreSQL does not answer, or has no such database yet.
+    """
+    if not component.database:
+        return True
+    with connect(profile, component.database, timeout=3) as connection:
+        if connection.execute("SELECT to_regclass(%s)", (_MARKS,)).fetchall()[0][0] is None:
+            return False
+        asked = f"SELECT 1 FROM {_MARKS} WHERE version = %s"  # noqa: S608 - a constant
+        return connection.execute(asked, (version("headwater"),)).fetchone() is not None
+
+
+def _let_act_for(connection: Connection[tuple[Any, ...]], role: str) -> None:
+    """Let a master user who is no superuser, as those of hosted databases are, make databases that a role owns."""
+    from psycopg import sql  # noqa: PLC0415
+
+    asked = "SELECT pg_has_role(current_user, %s, 'SET') AND pg_has_role(current_user, %s, 'USAGE')"
+    may = connection.execute(asked, (role, role)).fetchone()
+    if not may or not may[0]:
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE").format(sql.Identifier(role)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headwater.box.component import Command, Component, Hint
-from headwater.box.components.databases import connect, ensure_database
+from headwater.box.components.databases import connect, database_address, ensure_database
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
 from headwater.box.components.render import hadoop_xml, properties
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
     from headwater.profile import Profile
 
 __all__ = ["MetastoreComponent", "ensure_zones", "metastore_client"]
@@ -39,6 +39,10 @@ class MetastoreComponent(Component):
     name = "metastore"
     needs = ("postgres", "minio")
     runtimes = ("metastore", "java21")
+    logins: ClassVar[ByRole] = {"": ("metastore-db", "minio"), "migrate": ("postgres", "metastore-db", "minio")}
+    calls: ClassVar[ByRole] = {"": ("postgres", "minio"), "migrate": ("postgres", "minio")}
+    listens: ClassVar[ByRole] = {"": ("metastore",)}
+    database = "metastore-db"
     hints = (
         Hint(
             r"Address already in use", "another program listens on the metastore's port; `headwater doctor` names it."
@@ -144,7 +148,7 @@ def ensure_zones(profile: Profile) -> None:
 
 
 def _site(profile: Profile, folder: Path) -> dict[str, str]:
-    address, logins = profile.address("postgres"), profile.credentials
+    logins = profile.credentials
     return {
         "metastore.thrift.uris": f"thrift://{profile.address('metastore')}",
         "metastore.warehouse.dir": f"s3a://{profile.bucket}/",
@@ -164,7 +168,7 @@ def _site(profile: Profile, folder: Path) -> dict[str, str]:
         "metastore.server.max.threads": "100",
         "metastore.metrics.enabled": "false",
         "metastore.stats.autogather": "false",
-        "javax.jdo.option.ConnectionURL": f"jdbc:postgresql://{address}/{logins.user('metastore-db')}?sslmode=disable",
+        "javax.jdo.option.ConnectionURL": database_address(profile, "metastore-db"),
         "javax.jdo.option.ConnectionDriverName": "org.postgresql.Driver",
         "javax.jdo.option.ConnectionUserName": logins.user("metastore-db"),
         "javax.jdo.option.ConnectionPassword": logins.password("metastore-db"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from headwater.box.component import Command, Component, Hint
-from headwater.box.components.s3 import s3_client
-from headwater.errors import ComponentError
+from headwater.box.components.s3 import reach_store
 
 if TYPE_CHECKING:
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
 
 __all__ = ["MinioComponent"]
 
@@ -20,6 +19,8 @@ class MinioComponent(Component):
 
     name = "minio"
     runtimes = ("minio",)
+    logins: ClassVar[ByRole] = {"": ("minio",)}
+    listens: ClassVar[ByRole] = {"": ("minio", "minio-console")}
     hints = (
         Hint(
             r"address already in use|Specified port is already in use",
@@ -71,17 +72,7 @@ class MinioComponent(Component):
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """List the buckets with the box's own login."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
-
-        client = s3_client(box.profile, attempts=1, timeout=3)
-        try:
-            client.list_buckets()
-        except (BotoCoreError, ClientError) as error:
-            raise ComponentError(
-                f"MinIO at {box.profile.address('minio')} did not list its buckets: {error}"
-            ) from error
-        finally:
-            client.close()
+        reach_store(box.profile)
 
     def version(self, box: Box) -> str:
         """Return the version in the lock file; a build by `go install` does not know its own."""

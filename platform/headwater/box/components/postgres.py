@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.databases import connect
@@ -17,7 +17,7 @@ from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
     from headwater.box.unprivileged import Identity
 
 __all__ = ["PostgresComponent"]
@@ -51,6 +51,8 @@ class PostgresComponent(Component):
 
     name = "postgres"
     runtimes = ("postgres",)
+    logins: ClassVar[ByRole] = {"": ("postgres",), "migrate": ("postgres",)}
+    listens: ClassVar[ByRole] = {"": ("postgres",)}
     # A smart shutdown (TERM) would wait for every client to leave.
     stop_signal = "INT"
     hints = (

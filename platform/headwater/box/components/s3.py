@@ -9,9 +9,15 @@ from headwater.errors import ComponentError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from headwater.profile import Profile
+    from headwater.profile import Profile, Store
 
-__all__ = ["ensure_bucket", "hadoop_settings", "s3_client"]
+__all__ = ["ensure_bucket", "hadoop_settings", "reach_store", "s3_client"]
+
+# A pod's role first, then that of the machine it is on.
+_ROLES = (
+    "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider",
+    "org.apache.hadoop.fs.s3a.auth.IAMInstanceCredentialsProvider",
+)
 
 
 def hadoop_settings(profile: Profile, folder: Path) -> dict[str, str]:
@@ -22,13 +28,8 @@ def hadoop_settings(profile: Profile, folder: Path) -> dict[str, str]:
         folder: For what is on its way to it.
     """
     return {
-        "fs.s3a.endpoint": f"http://{profile.address('minio')}",
+        **_hadoop_store(profile.store),
         "fs.s3a.endpoint.region": profile.region,
-        "fs.s3a.access.key": profile.credentials.user("minio"),
-        "fs.s3a.secret.key": profile.credentials.password("minio"),
-        "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
-        "fs.s3a.path.style.access": "true",
-        "fs.s3a.connection.ssl.enabled": "false",
         "fs.s3a.fast.upload": "true",
         "fs.s3a.fast.upload.buffer": "disk",
         # By default both lie in /tmp, where boxes and users would share them. The second is not left to follow the
@@ -45,6 +46,23 @@ def hadoop_settings(profile: Profile, folder: Path) -> dict[str, str]:
     }
 
 
+def _hadoop_store(store: Store) -> dict[str, str]:
+    keys = {
+        "fs.s3a.access.key": store.access_key,
+        "fs.s3a.secret.key": store.secret_key,
+        "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+    }
+    place = {
+        "fs.s3a.endpoint": store.endpoint,
+        "fs.s3a.path.style.access": "true",
+        "fs.s3a.connection.ssl.enabled": str(store.endpoint.startswith("https:")).lower(),
+    }
+    return {
+        **(keys if store.access_key else {"fs.s3a.aws.credentials.provider": ",".join(_ROLES)}),
+        **(place if store.endpoint else {}),
+    }
+
+
 def s3_client(profile: Profile, *, attempts: int = 3, timeout: float = 10) -> Any:
     """Return a boto3 client for the box's object store.
 
@@ -56,31 +74,57 @@ def s3_client(profile: Profile, *, attempts: int = 3, timeout: float = 10) -> An
     from boto3.session import Session  # noqa: PLC0415 - slow to import
     from botocore.config import Config  # noqa: PLC0415
 
+    store = profile.store
     config = Config(
-        s3={"addressing_style": "path"},
+        s3={"addressing_style": "path" if store.endpoint else "auto"},
         retries={"total_max_attempts": attempts, "mode": "standard"},
         connect_timeout=timeout,
         read_timeout=timeout,
-        proxies={},
+        proxies={} if store.own else None,
     )
     return Session().client(
         "s3",
-        endpoint_url=f"http://{profile.address('minio')}",
-        aws_access_key_id=profile.credentials.user("minio"),
-        aws_secret_access_key=profile.credentials.password("minio"),
-        region_name=profile.region,
+        endpoint_url=store.endpoint or None,
+        aws_access_key_id=store.access_key or None,
+        aws_secret_access_key=store.secret_key or None,
+        region_name=store.region,
         config=config,
     )
 
 
+def reach_store(profile: Profile) -> None:
+    """Use the object store once, within about 5 seconds.
+
+    Raises:
+        ComponentError: It does not let this login in, or lacks a bucket that is not Headwater's to make.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
+
+    store, client = profile.store, s3_client(profile, attempts=1, timeout=3)
+    try:
+        if store.own:
+            client.list_buckets()
+        else:
+            client.head_bucket(Bucket=store.bucket)
+    except (BotoCoreError, ClientError) as error:
+        where = f"MinIO at {profile.address('minio')}" if store.own else store.endpoint or "Amazon S3"
+        what = "list its buckets" if store.own else f"show the bucket {store.bucket}, which is yours to make"
+        raise ComponentError(f"{where} did not {what}: {error}") from error
+    finally:
+        client.close()
+
+
 def ensure_bucket(profile: Profile) -> None:
-    """Make the lake's bucket when it is absent.
+    """Make the lake's bucket when it is absent; in a store of others it has to be there.
 
     Raises:
         ComponentError: The object store refuses.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    if not profile.store.own:
+        reach_store(profile)
+        return
     client = s3_client(profile)
     try:
         client.create_bucket(Bucket=profile.bucket)

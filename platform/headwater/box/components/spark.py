@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.folders import scratch
@@ -13,12 +13,13 @@ from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, f
 from headwater.box.components.metastore import ensure_zones
 from headwater.box.components.render import properties
 from headwater.box.components.s3 import hadoop_settings
+from headwater.box.components.spark_pods import executor_arguments, executor_heap, pod_settings
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
     from headwater.profile import Profile
 
 __all__ = ["SparkComponent", "connect_url"]
@@ -66,14 +67,24 @@ _FIXED = {
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|api[.]?key|credential",
 }
 _LOGGING = console_log(40)
+_SERVER = ["org.apache.spark.deploy.SparkSubmit", "--class", "headwater.ConnectServer", "spark-internal"]
 
 
 class SparkComponent(Component):
     """Spark Connect: clients need its address and token, and no Java."""
 
     name = "spark"
+    cluster_roles = ("executor",)
     needs = ("metastore", "minio")
     runtimes = ("spark", "spark-jars", "java21")
+    # An executor is told all by the server; only its connections are its own.
+    logins: ClassVar[ByRole] = {"": ("spark", "minio", "catalog")}
+    calls: ClassVar[ByRole] = {
+        "": ("metastore", "minio", "catalog", "spark-blocks"),
+        "executor": ("spark-driver", "spark-blocks", "minio"),
+        "migrate": ("metastore",),
+    }
+    listens: ClassVar[ByRole] = {"": ("spark", "spark-driver", "spark-blocks"), "executor": ("spark-blocks",)}
     hints = (
         Hint(
             r"Address already in use|BindException",
@@ -94,16 +105,19 @@ class SparkComponent(Component):
         """Make the zones' databases."""
         ensure_zones(box.profile)
 
-    def command(self, box: Box, role: str) -> Command:  # noqa: ARG002 - one role
-        """Render the settings and return the server's process.
+    def command(self, box: Box, role: str) -> Command:
+        """Render the settings and return the server's process, or that of an executor, which the server tells all.
 
-        Spark's own start script is not used: it always adds a JDK module that small runtimes leave out.
+        Spark's own start scripts are not used: they always add a JDK module that small runtimes leave out.
         """
         profile, home = box.profile, box.runtimes.path("spark")
         folder = scratch(box, "spark")
-        box.write_conf("spark", "spark-defaults.conf", properties(_settings(profile, folder)))
         box.write_conf("spark", "log4j2.properties", properties(_LOGGING))
-        heap = profile.setting("HEADWATER_SPARK_HEAP")
+        if role == "executor":
+            heap, main = executor_heap(), executor_arguments()
+        else:
+            box.write_conf("spark", "spark-defaults.conf", properties(_settings(profile, folder)))
+            heap, main = profile.setting("HEADWATER_SPARK_HEAP"), _SERVER
         argv = [
             str(box.runtimes.path("java21") / "bin" / "java"),
             *frugal(heap, metaspace="384m", code_cache="160m", collector="UseParallelGC", scratch=folder),
@@ -113,10 +127,7 @@ class SparkComponent(Component):
             "-Dio.netty.tryReflectionSetAccessible=true",
             "-cp",
             class_path(box.conf("spark"), box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
-            "org.apache.spark.deploy.SparkSubmit",
-            "--class",
-            "headwater.ConnectServer",
-            "spark-internal",
+            *main,
         ]
         return Command(argv, _environment(box, home, folder), cwd=box.data("spark"))
 
@@ -179,7 +190,7 @@ def _settings(profile: Profile, folder: Path) -> dict[str, str]:
     return {
         **_FIXED,
         "spark.driver.memory": profile.setting("HEADWATER_SPARK_HEAP"),
-        "spark.driver.host": profile.host_of("spark"),
+        "spark.driver.host": _own_address(profile),
         "spark.driver.bindAddress": profile.listen,
         "spark.driver.port": str(profile.port("spark-driver")),
         "spark.driver.blockManager.port": str(profile.port("spark-blocks")),
@@ -197,7 +208,12 @@ def _settings(profile: Profile, folder: Path) -> dict[str, str]:
         "spark.hadoop.hive.exec.local.scratchdir": f"{folder}/hive-local",
         "spark.hadoop.hive.metastore.uris": f"thrift://{profile.address('metastore')}",
         **{f"spark.hadoop.{name}": value for name, value in hadoop_settings(profile, folder).items()},
+        **pod_settings(profile),
     }
+
+
+def _own_address(profile: Profile) -> str:
+    return profile.setting("HEADWATER_ADDRESS") or profile.host_of("spark")
 
 
 def _lineage(profile: Profile) -> dict[str, str]:
@@ -222,8 +238,8 @@ def _environment(box: Box, home: Path, folder: Path) -> dict[str, str]:
         "SPARK_HOME": str(home),
         "SPARK_CONF_DIR": str(box.conf("spark")),
         "SPARK_LOCAL_DIRS": str(folder),
-        "SPARK_LOCAL_IP": box.profile.host_of("spark"),
-        "SPARK_LOCAL_HOSTNAME": box.profile.host_of("spark"),
+        "SPARK_LOCAL_IP": _own_address(box.profile),
+        "SPARK_LOCAL_HOSTNAME": _own_address(box.profile),
         "SPARK_SCALA_VERSION": "2.13",
         "JAVA_HOME": str(box.runtimes.path("java21")),
         "PYSPARK_PYTHON": sys.executable,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components import superset_api, superset_setup
@@ -17,7 +17,7 @@ from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
     from headwater.profile import Profile
 
 __all__ = ["DATABASE_NAME", "DATABASE_UUID", "SupersetComponent"]
@@ -106,6 +106,13 @@ class SupersetComponent(Component):
     # It starts without Trino; only its charts need it.
     needs = ("postgres",)
     runtimes = ("superset",)
+    logins: ClassVar[ByRole] = {
+        "": ("superset", "superset-db", "superset-secret"),
+        "migrate": ("postgres", "superset", "superset-db", "superset-secret", "trino-superset"),
+    }
+    calls: ClassVar[ByRole] = {"": ("postgres", "trino-tls"), "migrate": ("postgres",)}
+    listens: ClassVar[ByRole] = {"": ("superset",)}
+    database = "superset-db"
     hints = (
         Hint(
             r"Connection in use|Address already in use",

@@ -1,0 +1,101 @@
+"""Who needs which password and calls whom, where components are containers: what the chart is rendered from. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headwater.box.component import Component
+from headwater.box.programs import Program, tiers
+from headwater.credentials import LOGINS, password_variable
+from headwater.profile import PORTS, service_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MIGRATE", "Arrow", "arrows", "cluster_programs", "migrating", "wiring"]
+
+# Stands for a component's bootstrap where a role is meant.
+MIGRATE = "migrate"
+
+
+@dataclass(frozen=True, order=True)
+class Arrow:
+    """One connection that is needed.
+
+    Args:
+        caller: Who opens it: ``component[:role]``, or ``component:migrate`` for a bootstrap.
+        port: Which of ``headwater.profile.PORTS``.
+        callee: Who listens there.
+    """
+
+    caller: str
+    port: str
+    callee: str
+
+
+def cluster_programs(components: Mapping[str, Component]) -> tuple[Program, ...]:
+    """Return every program, also those that only a cluster runs."""
+    return tuple(Program(one, role) for one in components.values() for role in (*one.roles, *one.cluster_roles))
+
+
+def migrating(components: Mapping[str, Component]) -> tuple[str, ...]:
+    """Return the names of the components that have a bootstrap, each after those that it needs."""
+    ordered = [name for tier in tiers(components) for name in tier]
+    return tuple(name for name in ordered if type(components[name]).migrate is not Component.migrate)
+
+
+def arrows(components: Mapping[str, Component]) -> tuple[Arrow, ...]:
+    """Return every connection between components that is needed, and so the only ones that are let through."""
+    every, listening = cluster_programs(components), dict[str, list[str]]()
+    for program in every:
+        for port in program.component.listens.get(program.role, ()):
+            listening.setdefault(port, []).append(program.name)
+    callers = [
+        (program.name, program.component.calls.get(program.role, ())) for program in cluster_programs(components)
+    ]
+    callers += [(f"{name}:{MIGRATE}", components[name].calls.get(MIGRATE, ())) for name in migrating(components)]
+    return tuple(
+        sorted(Arrow(caller, port, callee) for caller, ports in callers for port in ports for callee in listening[port])
+    )
+
+
+def wiring(components: Mapping[str, Component], first_port: int) -> dict[str, Any]:
+    """Return all that the chart has to know of the core, as plain values.
+
+    Args:
+        components: By name.
+        first_port: First port of the block.
+    """
+    ranks = {name: rank for rank, tier in enumerate(tiers(components)) for name in tier}
+    return {
+        "ports": {name: first_port + number for number, name in enumerate(PORTS)},
+        "passwords": {login: password_variable(login) for login in LOGINS},
+        "programs": {
+            one.name: {
+                "component": one.component.name,
+                "role": one.role,
+                "logins": list(one.component.logins.get(one.role, ())),
+                "calls": list(one.component.calls.get(one.role, ())),
+                "listens": list(one.component.listens.get(one.role, ())),
+                "service": _service(one),
+                "database": one.component.database,
+                "readsProject": one.component.reads_project,
+            }
+            for one in cluster_programs(components)
+        },
+        "migrations": {
+            name: {
+                "rank": ranks[name],
+                "logins": list(components[name].logins.get(MIGRATE, ())),
+                "calls": list(components[name].calls.get(MIGRATE, ())),
+            }
+            for name in migrating(components)
+        },
+    }
+
+
+def _service(program: Program) -> str:
+    """Return the name under which others find a program, empty where nobody looks for it by name."""
+    ports = program.component.listens.get(program.role, ())
+    return service_of(ports[0]) if ports and program.role in program.component.roles else ""
