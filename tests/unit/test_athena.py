@@ -121,7 +121,6 @@ def test_a_refusal_points_at_the_place(service):
     goes(
         service, "FAILED", status={"StateChangeReason": "COLUMN_NOT_FOUND: line 1:8: Column 'wrong' cannot be resolved"}
     )
-    service.add_response("stop_query_execution", {}, {"QueryExecutionId": "q1"})
     with pytest.raises(QueryError) as caught:
         ENGINE.rows("SELECT wrong\nFROM here")
 
@@ -135,7 +134,6 @@ def test_what_athena_calls_its_own_fault_may_be_tried_again(service):
     takes(service, "SELECT 1")
     reason = {"StateChangeReason": "INTERNAL_ERROR.", "AthenaError": {"ErrorCategory": 1, "Retryable": True}}
     goes(service, "FAILED", status=reason)
-    service.add_response("stop_query_execution", {}, {"QueryExecutionId": "q1"})
 
     with pytest.raises(EngineAway, match=r"could not run the statement now: INTERNAL_ERROR \(query q1\)"):
         ENGINE.rows("SELECT 1")
@@ -145,7 +143,6 @@ def test_a_query_beyond_the_work_groups_bound_is_one_sentence(service):
     """Athena cancels it by itself."""
     takes(service, "SELECT 1")
     goes(service, "CANCELLED", status={"StateChangeReason": "Bytes scanned limit was exceeded"})
-    service.add_response("stop_query_execution", {}, {"QueryExecutionId": "q1"})
 
     with pytest.raises(QueryError, match=r"q1 was cancelled: Bytes scanned limit was exceeded\. Ask for less"):
         ENGINE.rows("SELECT 1")
@@ -201,6 +198,29 @@ def test_an_interrupted_query_is_stopped(service, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         ENGINE.rows("SELECT 1")
+
+
+def test_a_query_that_cannot_be_stopped_still_says_why_nobody_waits(service):
+    """The first reason is the one that helps."""
+    takes(service, "SELECT 1")
+    goes(service, "RUNNING")
+    service.add_client_error("stop_query_execution", "InvalidRequestException", "too late", 400)
+
+    with pytest.raises(QueryError, match="takes longer than 0 seconds"):
+        AthenaEngine(region="eu-central-1", work_group="headwater", seconds=0).rows("SELECT 1")
+
+
+def test_a_failed_query_is_free_and_a_cancelled_one_is_not(service):
+    """Both are told, so that a step's sum is right."""
+    for state in ("FAILED", "CANCELLED"):
+        takes(service, "SELECT 1")
+        goes(service, state, Statistics={"DataScannedInBytes": 1024**4})
+    with metered() as bill:
+        for _ in range(2):
+            with pytest.raises(QueryError):
+                ENGINE.rows("SELECT 1")
+
+    assert bill["athena/dollars"] == pytest.approx(5)
 
 
 def test_a_repeated_query_may_be_answered_from_its_last_result(service):

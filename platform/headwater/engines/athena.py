@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 # Athena's price in most regions; each query counts as 10 MB at least. Statements that fail or make tables are free.
 _DOLLARS_A_TERABYTE = 5.0
 _LEAST_BILLED, _TERABYTE = 10 * 1024**2, 1024**4
+_ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 _SIZES = {"": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 _PLACE = re.compile(r"line (\d+):(\d+): ")
 
@@ -95,11 +97,15 @@ class AthenaEngine(Engine):
         """Run a statement to its end and return what Athena says of it."""
         query = self._start(statement)
         try:
-            done = self._wait(query, statement)
+            done = self._wait(query)
         except BaseException:
-            self._stop(query)
+            # What keeps it from being stopped says less than why nobody waits for it.
+            with suppress(QueryError):
+                self._stop(query)
             raise
         spend(_cost(done))
+        if done["Status"]["State"] != "SUCCEEDED":
+            raise _error(done, statement)
         return done
 
     def _start(self, statement: str) -> str:
@@ -114,16 +120,13 @@ class AthenaEngine(Engine):
             )
         return str(answer["QueryExecutionId"])
 
-    def _wait(self, query: str, statement: str) -> Mapping[str, Any]:
+    def _wait(self, query: str) -> Mapping[str, Any]:
         began, pause = time.monotonic(), _FIRST_PAUSE
         while True:
             with aws_errors(f"Athena does not say how query {query} goes", QueryError, busy=EngineAway):
                 found: Mapping[str, Any] = self._client.get_query_execution(QueryExecutionId=query)["QueryExecution"]
-            state = found["Status"]["State"]
-            if state == "SUCCEEDED":
+            if found["Status"]["State"] in _ENDED:
                 return found
-            if state in ("FAILED", "CANCELLED"):
-                raise _error(found, statement)
             self._judge(found, time.monotonic() - began)
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -136,7 +139,7 @@ class AthenaEngine(Engine):
             raise QueryError(f"The query was stopped: it reads more than {self.most_scanned}. Ask for less.")
 
     def _stop(self, query: str) -> None:
-        """Stop a query that nobody waits for any more; one that has ended does not mind."""
+        """Stop a query that nobody waits for any more, where it would go on costing."""
         with aws_errors(f"The query {query} was not stopped", QueryError, busy=EngineAway):
             self._client.stop_query_execution(QueryExecutionId=query)
 
@@ -177,8 +180,10 @@ def _scanned(found: Mapping[str, Any]) -> int:
 
 def _cost(done: Mapping[str, Any]) -> dict[str, float]:
     scanned = _scanned(done)
+    # A query that fails costs nothing; one that is cancelled costs what it read.
+    counts = done.get("StatementType") == "DML" and done["Status"]["State"] != "FAILED"
     reused = done.get("Statistics", {}).get("ResultReuseInformation", {}).get("ReusedPreviousResult", False)
-    billed = 0 if reused or done.get("StatementType") != "DML" else max(scanned, _LEAST_BILLED)
+    billed = max(scanned, _LEAST_BILLED) if counts and not reused else 0
     return {
         "athena/queries": 1.0,
         "athena/bytes_scanned": float(scanned),
