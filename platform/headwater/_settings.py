@@ -19,6 +19,9 @@ PROJECT_FILE = "headwater.toml"
 AWS = "aws"
 
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+# Athena's own limit, in minutes: a week.
+_LONGEST_REUSE = 10080
 _HOST_AND_PORT = re.compile(r"^[\w.-]+:[0-9]{1,5}$")
 _SSL_MODES = ("disable", "require", "verify-full")
 
@@ -39,7 +42,7 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("HEADWATER_PROFILE", "local", "where everything is: local, or in containers compose or kubernetes"),
+    Setting("HEADWATER_PROFILE", "local", "where everything is: local, in containers compose or kubernetes, or aws"),
     Setting("HEADWATER_PROJECT", ".", f"the folder that holds {PROJECT_FILE}; searched upwards from here"),
     Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater in the project when empty"),
     Setting("HEADWATER_CACHE", "", "fetched runtimes; the user's cache folder when empty"),
@@ -53,6 +56,11 @@ SETTINGS = (
     Setting("HEADWATER_TRINO_HEAP", "2g", "heap of Trino"),
     Setting("HEADWATER_METASTORE_HEAP", "192m", "heap of the Hive Metastore"),
     Setting("HEADWATER_MINIO_MEMORY", "256m", "soft memory limit of MinIO"),
+    Setting("HEADWATER_ATHENA_WORKGROUP", "headwater", "work group of Athena; queries of readers run in NAME-reader"),
+    Setting("HEADWATER_ATHENA_REUSE", "0", "minutes that Athena may answer a repeated query from its last result"),
+    Setting("HEADWATER_EMR_APPLICATION", "", "id of the EMR Serverless application that runs Spark under aws"),
+    Setting("HEADWATER_EMR_ROLE", "", "ARN of the role that Spark has there"),
+    Setting("HEADWATER_EMR_IDLE", "15", "minutes that Spark waits there for more work"),
     Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),
     Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
     Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
@@ -65,7 +73,7 @@ SETTINGS = (
     Setting("HEADWATER_POSTGRES_SSLMODE", "disable", "TLS to PostgreSQL: disable, require, or verify-full"),
     Setting("HEADWATER_POSTGRES_CA", "", "file with the authority that verify-full checks PostgreSQL against"),
     Setting("HEADWATER_S3", "", "URL of an object store that is not the box's own, or aws for Amazon's"),
-    Setting("HEADWATER_BUCKET", "lake", "the lake's bucket"),
+    Setting("HEADWATER_BUCKET", "lake", "the lake's bucket; under aws it has no default"),
     Setting("HEADWATER_REGION", "us-east-1", "the object store's region"),
     Setting("HEADWATER_TLS", "", "folder with tls.crt and tls.key that Trino shows; made by the box when empty"),
     Setting("HEADWATER_TRINO_WORKERS", "0", "workers beside Trino's coordinator, which then takes no part of queries"),
@@ -100,6 +108,7 @@ def check(settings: Mapping[str, str], profiles: Collection[str], ports: Collect
         "HEADWATER_DAGSTER_RUNS",
         "HEADWATER_START_TIMEOUT",
         "HEADWATER_LEASE",
+        "HEADWATER_EMR_IDLE",
         "HEADWATER_SPARK_EXECUTORS",
         "HEADWATER_SPARK_EXECUTOR_CORES",
     ):
@@ -113,7 +122,18 @@ def check(settings: Mapping[str, str], profiles: Collection[str], ports: Collect
     if not settings["HEADWATER_TRINO_WORKERS"].isdigit():
         raise ConfigError(f"HEADWATER_TRINO_WORKERS is {settings['HEADWATER_TRINO_WORKERS']!r}; give a whole number.")
     _check_elsewhere(settings)
+    _check_aws(settings)
     public_urls(settings, ports)
+
+
+def _check_aws(settings: Mapping[str, str]) -> None:
+    bucket, reuse = settings["HEADWATER_BUCKET"], settings["HEADWATER_ATHENA_REUSE"]
+    if not _BUCKET.match(bucket):
+        raise ConfigError(
+            f"HEADWATER_BUCKET is {bucket!r}; give 3 to 63 lower-case letters, digits, dots and dashes, without s3://."
+        )
+    if not reuse.isdigit() or int(reuse) > _LONGEST_REUSE:
+        raise ConfigError(f"HEADWATER_ATHENA_REUSE is {reuse!r}; give 0 to {_LONGEST_REUSE} minutes.")
 
 
 def _check_elsewhere(settings: Mapping[str, str]) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "HiveColumn",
     "HiveStorage",
     "create_table",
+    "declared_properties",
     "delimited_storage",
     "hive_columns",
     "hive_partition_keys",
@@ -170,6 +171,11 @@ def delimited_storage(table: Table) -> HiveStorage:
         serde="org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
         serde_parameters=MappingProxyType({"field.delim": delimiter, "serialization.format": delimiter}),
     )
+
+
+def declared_properties(table: Table) -> Mapping[str, str]:
+    """Return what the metastore remembers of a definition besides its columns; an empty text where it says nothing."""
+    return MappingProxyType({"comment": table.doc, "owner": table.owner, "tags": ",".join(table.tags)})
 
 
 def create_table(table: Table, dialect: str, location: str, *, relation: str = "") -> str:

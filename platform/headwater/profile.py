@@ -62,6 +62,10 @@ class _Place:
         given_credentials: The environment holds the logins; else a file of the box, made at its first start.
         trust: Folder in the home with the certificate that clients verify Trino with.
         keeper: The commands that start, stop and show components, where no supervisor of Headwater's does.
+        adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
+        follows_aws: Region, endpoint and keys of the object store are what the AWS clients' own configuration says.
+        wants: Settings that have no default here, each with what to do.
+        pages: Where people look at what engines do, by name; ``{trino-tls}`` stands for an address.
     """
 
     listen: str
@@ -70,6 +74,10 @@ class _Place:
     given_credentials: bool
     trust: str
     keeper: str = ""
+    adapters: str = "box"
+    follows_aws: bool = False
+    wants: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=lambda: {"trino": "{trino-tls}/ui/"})
 
 
 _PLACES = {
@@ -91,6 +99,19 @@ _PLACES = {
         given_credentials=True,
         trust="trust",
         keeper="`kubectl get pods`, `kubectl logs`, or `helm upgrade`",
+    ),
+    # Lake, metastore and engines are services of an account; what else runs says where it is by the same settings.
+    "aws": _Place(
+        listen="127.0.0.1",
+        host="127.0.0.1",
+        supervised=False,
+        given_credentials=True,
+        trust="trust",
+        keeper="the console of AWS",
+        adapters="aws",
+        follows_aws=True,
+        wants={"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
+        pages={"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
     ),
 }
 
@@ -133,6 +154,8 @@ class Profile:
         settings: Text of every ``SETTINGS`` entry.
         given: The logins, where the environment holds them.
         within: A service that is called by loopback, as its own probe does.
+        adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
+        followed: The object store that the AWS clients' own variables lead to, where these count.
     """
 
     name: str
@@ -147,6 +170,8 @@ class Profile:
     settings: Mapping[str, str] = field(repr=False)
     given: Credentials | None = field(default=None, repr=False)
     within: str = ""
+    adapters: str = "box"
+    followed: Store | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, **overrides: str) -> Profile:
@@ -163,6 +188,7 @@ class Profile:
         settings = {entry.name: given.get(entry.name) or entry.default for entry in SETTINGS}
         check(settings, _PLACES, PORTS)
         place = _PLACES[settings["HEADWATER_PROFILE"]]
+        _check_wanted(place, settings["HEADWATER_PROFILE"], given)
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
         home = Path(settings["HEADWATER_HOME"] or project / ".headwater").expanduser().absolute()
         cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given)).expanduser().absolute()
@@ -180,6 +206,8 @@ class Profile:
             first_port=int(settings["HEADWATER_PORT"]),
             settings=settings,
             given=given_credentials(given) if place.given_credentials else None,
+            adapters=place.adapters,
+            followed=_followed(given, settings["HEADWATER_BUCKET"]) if place.follows_aws else None,
         )
 
     @property
@@ -237,8 +265,8 @@ class Profile:
 
     @property
     def region(self) -> str:
-        """The object store's region."""
-        return self.settings["HEADWATER_REGION"]
+        """The object store's region; empty where the AWS clients' own configuration says."""
+        return self.settings["HEADWATER_REGION"] if self.followed is None else self.followed.region
 
     @property
     def store(self) -> Store:
@@ -247,6 +275,8 @@ class Profile:
         Raises:
             ConfigError: It needs one, and none was given.
         """
+        if self.followed is not None:
+            return self.followed
         there = self.settings["HEADWATER_S3"]
         # Amazon's lets a process in by its role; every other store wants keys.
         keys = there != AWS or "minio" in self.credentials.logins
@@ -264,6 +294,12 @@ class Profile:
         """How clients of PostgreSQL protect the connection, in libpq's words, which Java's driver takes as well."""
         mode, authority = (self.settings[f"HEADWATER_POSTGRES_{what}"] for what in ("SSLMODE", "CA"))
         return {"sslmode": mode, **({"sslrootcert": authority} if authority else {})}
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Addresses at which people look at what engines do, by name."""
+        addresses = {name: self.url(name) for name in PORTS}
+        return {name: page.format(**addresses) for name, page in _PLACES[self.name].pages.items()}
 
     def setting(self, name: str) -> str:
         """Return the text of a setting."""
@@ -315,6 +351,24 @@ def service_of(port: str) -> str:
 def inherited_env(**extra: str) -> dict[str, str]:
     """Return this process's environment with additions, for a child process."""
     return {**os.environ, **extra}  # noqa: TID251
+
+
+def _check_wanted(place: _Place, profile: str, given: Mapping[str, str]) -> None:
+    for name, advice in place.wants.items():
+        if not given.get(name):
+            raise ConfigError(f"{name} is not set, and the profile {profile} has no default for it; {advice}.")
+
+
+def _followed(given: Mapping[str, str], bucket: str) -> Store:
+    """Return the store that the AWS clients' variables lead to; what is empty is what these clients find themselves."""
+    return Store(
+        endpoint=given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL") or "",
+        region=given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "",
+        bucket=bucket,
+        access_key="",
+        secret_key="",
+        own=False,
+    )
 
 
 def _check_folder(name: str, folder: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from headwater.engines.athena import AthenaEngine
+from headwater.engines.emr import EmrSparkEngine
 from headwater.engines.spark import SparkEngine
 from headwater.engines.trino import TrinoEngine
 from headwater.errors import ConfigError
+from headwater.metastores.glue import GlueMetastore
 from headwater.metastores.hive import HiveMetastore
 from headwater.storage import S3Storage
 
@@ -45,28 +49,7 @@ class Stack:
         Raises:
             ConfigError: The box has never been started.
         """
-        logins = profile.credentials
-        store = profile.store
-        return cls(
-            profile=profile,
-            storage=S3Storage(
-                endpoint=store.endpoint,
-                region=store.region,
-                access_key=store.access_key,
-                secret_key=store.secret_key,
-            ),
-            metastore=HiveMetastore(
-                host=profile.host_of("metastore"),
-                port=profile.port("metastore"),
-                files=_files(store),
-            ),
-            engines={
-                "spark": SparkEngine(
-                    host=profile.host_of("spark"), port=profile.port("spark"), token=logins.password("spark")
-                ),
-                "trino": _trino(profile, "trino"),
-            },
-        )
+        return _ADAPTERS[profile.adapters].build(profile)
 
     def reader(self, *, seconds: int, scanned: str) -> Engine:
         """Return the engine of queries as a login that may only read, within bounds.
@@ -75,8 +58,7 @@ class Stack:
             seconds: How long a statement may take.
             scanned: How much it may read, e.g. ``4GB``.
         """
-        bounds = {"query_max_run_time": f"{seconds}s", "query_max_scan_physical_bytes": scanned}
-        return _trino(self.profile, "trino-reader", bounds)
+        return _ADAPTERS[self.profile.adapters].reader(self.profile, seconds=seconds, scanned=scanned)
 
     def engine(self, name: str) -> Engine:
         """Return an engine by name.
@@ -87,6 +69,61 @@ class Stack:
         if name not in self.engines:
             raise ConfigError(f"There is no engine {name!r} here; there are {', '.join(sorted(self.engines))}.")
         return self.engines[name]
+
+
+class _Adapters(ABC):
+    """What a profile's lake, metastore and engines are."""
+
+    @abstractmethod
+    def build(self, profile: Profile) -> Stack:
+        """Return the adapters of a profile."""
+
+    @abstractmethod
+    def reader(self, profile: Profile, *, seconds: int, scanned: str) -> Engine:
+        """Return the engine of bounded queries that only read."""
+
+
+class _Box(_Adapters):
+    def build(self, profile: Profile) -> Stack:
+        logins = profile.credentials
+        spark = SparkEngine(host=profile.host_of("spark"), port=profile.port("spark"), token=logins.password("spark"))
+        return Stack(
+            profile=profile,
+            storage=_storage(profile.store),
+            metastore=HiveMetastore(
+                host=profile.host_of("metastore"), port=profile.port("metastore"), files=_files(profile.store)
+            ),
+            engines={"spark": spark, "trino": _trino(profile, "trino")},
+        )
+
+    def reader(self, profile: Profile, *, seconds: int, scanned: str) -> Engine:
+        bounds = {"query_max_run_time": f"{seconds}s", "query_max_scan_physical_bytes": scanned}
+        return _trino(profile, "trino-reader", bounds)
+
+
+class _Aws(_Adapters):
+    """Keys, endpoints and proxies are the AWS clients' own."""
+
+    def build(self, profile: Profile) -> Stack:
+        return Stack(
+            profile=profile,
+            storage=_storage(profile.store),
+            metastore=GlueMetastore(region=profile.region, files=_files(profile.store)),
+            # By the dialect that a definition names, so that it runs here untouched.
+            engines={"spark": _emr(profile), "trino": _athena(profile)},
+        )
+
+    def reader(self, profile: Profile, *, seconds: int, scanned: str) -> Engine:
+        return replace(_athena(profile, "-reader"), seconds=seconds, most_scanned=scanned)
+
+
+_ADAPTERS: Mapping[str, _Adapters] = {"box": _Box(), "aws": _Aws()}
+
+
+def _storage(store: Store) -> Storage:
+    return S3Storage(
+        endpoint=store.endpoint, region=store.region, access_key=store.access_key, secret_key=store.secret_key
+    )
 
 
 def _files(store: Store) -> dict[str, str]:
@@ -102,6 +139,24 @@ def _files(store: Store) -> dict[str, str]:
         "s3.connect-timeout": "10",
         "s3.request-timeout": "60",
     }
+
+
+def _emr(profile: Profile) -> Engine:
+    return EmrSparkEngine(
+        region=profile.region,
+        application=profile.setting("HEADWATER_EMR_APPLICATION"),
+        role=profile.setting("HEADWATER_EMR_ROLE"),
+        bucket=profile.bucket,
+        idle_minutes=int(profile.setting("HEADWATER_EMR_IDLE")),
+    )
+
+
+def _athena(profile: Profile, suffix: str = "") -> AthenaEngine:
+    return AthenaEngine(
+        region=profile.region,
+        work_group=profile.setting("HEADWATER_ATHENA_WORKGROUP") + suffix,
+        reuse_minutes=int(profile.setting("HEADWATER_ATHENA_REUSE")),
+    )
 
 
 def _trino(profile: Profile, login: str, bounds: Mapping[str, str] | None = None) -> Engine:

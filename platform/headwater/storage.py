@@ -129,7 +129,7 @@ class S3Storage(Storage):
 
     Args:
         endpoint: URL of the service; empty for AWS.
-        region: The region that signatures name.
+        region: The region that signatures name; empty where the AWS clients' own configuration says.
         access_key: Empty to use the machine's own role.
         secret_key: Belongs to the access key.
     """
@@ -153,7 +153,7 @@ class S3Storage(Storage):
             endpoint_url=self.endpoint or None,
             aws_access_key_id=self.access_key or None,
             aws_secret_access_key=self.secret_key or None,
-            region_name=self.region,
+            region_name=self.region or None,
             config=Config(s3=own, retries=retries, connect_timeout=10, read_timeout=60, **direct),
         )
 

@@ -39,7 +39,7 @@ def test_the_project_is_found_from_a_folder_inside_it(tmp_path):
         ("HEADWATER_PORT", "80", "1024 to"),
         ("HEADWATER_PORT", "abc", "whole number"),
         ("HEADWATER_TRINO_HEAP", "lots", "800m or 2g"),
-        ("HEADWATER_PROFILE", "moon", "only 'local', 'compose', 'kubernetes'"),
+        ("HEADWATER_PROFILE", "moon", "only 'local', 'compose', 'kubernetes', 'aws'"),
         ("HEADWATER_PROJECT", "/does/not/exist", "not a folder"),
     ],
 )

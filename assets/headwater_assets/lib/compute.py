@@ -136,12 +136,13 @@ def _metadata(published: Published) -> dict[str, Any]:
         "rejected": published.rejected,
         "files": published.files,
         "bytes": published.bytes,
-        "trino": MetadataValue.url(f"https://{Profile.load().public_address('trino-tls')}/ui/"),
+        **{name: MetadataValue.url(url) for name, url in Profile.load().pages.items()},
     }
     if published.snapshot_id is not None:
         metadata[SNAPSHOT] = str(published.snapshot_id)  # too large for the page's numbers
     if published.warnings:
         metadata[WARNINGS] = " ".join(published.warnings)
+    metadata |= {what: float(amount) for what, amount in published.spent.items()}
     return metadata | {f"seconds/{phase}": float(seconds) for phase, seconds in published.seconds.items()}
 
 

@@ -35,6 +35,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "tour": ("headwater.cli.tour:tour", "Show each address, the credentials and three things to try."),
     "ingest": ("headwater.cli.ingest:ingest", "Make a table of files, folders or objects."),
     "sql": ("headwater.cli.sql:sql", "Run SQL on Trino or Spark."),
+    "aws": ("headwater.cli.aws:aws", "Plan, deploy and destroy what Headwater needs of an AWS account."),
     "settings": ("headwater.cli.box:settings", "List the settings and what they are now."),
 }
 # What the box, images and maintainers call.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import atexit
 import logging
+import re
 import socket
 import threading
+from abc import abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,11 +17,11 @@ from headwater.engines.base import Engine, StageJob, insert_statement, pointed, 
 from headwater.errors import EngineAway, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
-__all__ = ["SparkEngine"]
+__all__ = ["ConnectEngine", "SparkEngine", "connect"]
 
 _ROWS_AT_ONCE = 100_000
 _SETTINGS = {
@@ -40,6 +42,8 @@ _SESSION_LOST = (
     "RESPONSE_ALREADY_RECEIVED",
 )
 
+# What an error of the connection itself says among other things.
+_RPC_DETAILS = re.compile(r'^\s*details = "(.+)"$', re.MULTILINE)
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _CONNECT_SECONDS = 5
 # About a minute in all: a server that was restarted has forgotten the session by then anyway.
@@ -49,19 +53,21 @@ _sessions: dict[str, Any] = {}
 _sessions_lock = threading.Lock()
 
 
-@dataclass(frozen=True, kw_only=True)
-class SparkEngine(Engine):
-    """A Spark Connect server; every process keeps one session on it.
+class ConnectEngine(Engine):
+    """Spark behind a Spark Connect server, wherever that is; every process keeps one session on it."""
 
-    Args:
-        host: Where it listens.
-        port: Where it listens.
-        token: What it lets clients in with; empty for none.
-    """
+    @abstractmethod
+    def _connected(self) -> Any:
+        """Return this process's session."""
 
-    host: str
-    port: int
-    token: str
+    @property
+    @abstractmethod
+    def _key(self) -> str:
+        """Tells this server from others."""
+
+    @abstractmethod
+    def _away(self, said: str) -> EngineAway:
+        """Return the error of a server that went away."""
 
     @property
     def dialect(self) -> Dialect:
@@ -100,19 +106,48 @@ class SparkEngine(Engine):
         except (PySparkException, RpcError) as error:
             if any(mark in str(error) for mark in _SESSION_LOST):
                 self._forget()
-                raise EngineAway(
-                    f"Spark at {self.host}:{self.port} does not answer or was restarted: {_first_line(str(error))} "
-                    "Run it again; where that fails, too, `headwater logs spark` says why.",
-                ) from error
+                raise self._away(_first_line(str(error))) from error
             raise QueryError(_sentence(error, sql)) from error
 
-    def _connected(self) -> Any:
+    def _kept(self, made: Callable[[], Any]) -> Any:
+        """Return this process's session on the server, making it when there is none."""
         with _sessions_lock:
-            session = _sessions.get(self._url)
+            session = _sessions.get(self._key)
             if session is None or session.is_stopped:
-                self._require_listener()
-                session = _sessions[self._url] = _connect(self._url)
+                session = _sessions[self._key] = made()
         return session
+
+    def _forget(self) -> None:
+        with _sessions_lock:
+            _sessions.pop(self._key, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkEngine(ConnectEngine):
+    """A Spark Connect server of the box's kind.
+
+    Args:
+        host: Where it listens.
+        port: Where it listens.
+        token: What it lets clients in with; empty for none.
+    """
+
+    host: str
+    port: int
+    token: str
+
+    def _connected(self) -> Any:
+        return self._kept(self._made)
+
+    def _made(self) -> Any:
+        self._require_listener()
+        return connect(_channel(self._key))
+
+    def _away(self, said: str) -> EngineAway:
+        return EngineAway(
+            f"Spark at {self.host}:{self.port} does not answer or was restarted: {said} "
+            "Run it again; where that fails, too, `headwater logs spark` says why.",
+        )
 
     def _require_listener(self) -> None:
         """Refuse at once where nothing listens: the client would try for ten minutes."""
@@ -121,12 +156,8 @@ class SparkEngine(Engine):
         except OSError as error:
             raise unreachable("Spark", f"{self.host}:{self.port}", error) from error
 
-    def _forget(self) -> None:
-        with _sessions_lock:
-            _sessions.pop(self._url, None)
-
     @property
-    def _url(self) -> str:
+    def _key(self) -> str:
         # Only to this very name does the client send a token without TLS.
         host = "localhost" if self.host == "127.0.0.1" else self.host
         token = f";token={self.token}" if self.token else ""
@@ -149,21 +180,21 @@ def _channel(url: str) -> Any:
     return stock if stock.host == "localhost" else Plain(url, [("grpc.enable_http_proxy", 0)])
 
 
-def _connect(url: str) -> Any:
+def connect(channel: Any) -> Any:
+    """Return a session on the server that a channel builder leads to."""
     from pyspark.logger import PySparkLogger  # noqa: PLC0415
     from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
     from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
 
-    builder = SparkSession.builder.channelBuilder(_channel(url))
-    for name, value in _SETTINGS.items():
-        builder = builder.config(name, value)
     for name in _LOGGERS:
         # They write the whole error as JSON, stack trace included, to standard error before it is raised here.
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
-    session = builder.create()
-    # At exit it would ask the server once more, and print a trace where that is gone by then.
+    session = SparkSession.builder.channelBuilder(channel).create()
+    # At exit it would ask the server once more, and print a trace, or try for minutes, where that is gone by then.
     atexit.unregister(session.client._cleanup_ml_cache)  # noqa: SLF001 - there is no other way
     session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=_LONGEST_PAUSE_MS)])
+    for name, value in _SETTINGS.items():
+        session.conf.set(name, value)
     return session
 
 
@@ -180,4 +211,6 @@ def _sentence(error: Any, sql: str) -> str:
 
 
 def _first_line(text: str) -> str:
+    if details := _RPC_DETAILS.search(text):
+        return details[1]
     return next((line for line in text.splitlines() if line.strip()), text)

@@ -170,7 +170,7 @@ def _table(ttypes: Any, table: Table, location: str) -> Any:
         partitionKeys=_columns(ttypes, ddl.hive_partition_keys(table)),
         # The type alone does not make a table external for this version of the metastore.
         tableType="EXTERNAL_TABLE",
-        parameters={"EXTERNAL": "TRUE", "comment": table.doc},
+        parameters={"EXTERNAL": "TRUE", **ddl.declared_properties(table)},
     )
 
 
@@ -181,7 +181,8 @@ def _columns(ttypes: Any, columns: Iterable[ddl.HiveColumn]) -> list[Any]:
 def _shape(table: Any) -> tuple[object, ...]:
     columns = [(column.name, column.type, column.comment) for column in table.sd.cols]
     keys = [(column.name, column.type) for column in table.partitionKeys]
-    return columns, keys, table.sd.serdeInfo.parameters.get("field.delim"), table.parameters.get("comment")
+    told = [table.parameters.get(key, "") for key in ("comment", "owner", "tags")]
+    return columns, keys, table.sd.serdeInfo.parameters.get("field.delim"), told
 
 
 def _folder(location: str) -> str:

@@ -158,6 +158,7 @@ class Published:
         state: The whole table since; None in the raw zone.
         reads: What it was made of.
         loads: What the partitions of a raw table show since.
+        spent: What engines that are billed took, by what it is, e.g. ``athena/dollars``.
     """
 
     table: str
@@ -175,6 +176,7 @@ class Published:
     state: TableState | None = None
     reads: tuple[Read, ...] = ()
     loads: tuple[RawState, ...] = ()
+    spent: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg import exceptions
 from thrift.Thrift import TException
 
@@ -56,7 +57,7 @@ _KNOWN = tuple(kind for kind in vars(exceptions).values() if isinstance(kind, ty
 
 @contextmanager
 def iceberg_errors(failure: str) -> Iterator[None]:
-    """Raise what PyIceberg, Thrift or the network raise as a MetastoreError that begins with a sentence.
+    """Raise what PyIceberg, Thrift, AWS or the network raise as a MetastoreError that begins with a sentence.
 
     ``CommitFailedException`` and ``ValidationException`` pass: they say that somebody else was first.
     """
@@ -64,7 +65,7 @@ def iceberg_errors(failure: str) -> Iterator[None]:
         yield
     except (exceptions.CommitFailedException, exceptions.ValidationException):
         raise
-    except (*_KNOWN, TException, OSError) as error:
+    except (*_KNOWN, TException, BotoCoreError, ClientError, OSError) as error:
         said = getattr(error, "message", None) or str(error) or type(error).__name__
         why = full_disk(said) or f"{said}. See that the metastore and the object store run."
         raise MetastoreError(f"{failure}: {why}") from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from headwater import layout
 from headwater.checks import run_checks
 from headwater.engines.base import StageJob
+from headwater.engines.meter import metered
 from headwater.errors import CheckFailed, HeadwaterError, RowsLost, WriteError
 from headwater.sqlbody import relation_name
 from headwater.words import amount
@@ -89,6 +90,11 @@ class Attempt:
 
     def finish(self) -> Published:
         """Stage, check, publish, and leave nothing behind."""
+        with metered() as bill:
+            published = self._finish()
+        return replace(published, spent=bill)
+
+    def _finish(self) -> Published:
         with self._phase("prepare"):
             raw = {up.name: raw_files(self.table, up, self.values, self.stack) for up in self._raw_upstreams()}
             self._ensure()

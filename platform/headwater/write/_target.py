@@ -13,11 +13,12 @@ from headwater.evolve import plan_evolution
 from headwater.write._iceberg import TABLE_PROPERTIES, TRIES, iceberg_errors, load, loaded, wait_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table import Transaction
 
     from headwater.evolve import Evolution
     from headwater.table import Table, TableName
@@ -49,10 +50,12 @@ def ensure_target(catalog: Catalog, table: Table, bucket: str, log: Callable[[st
             partitioned_by=_partitioned_by(target),
             has_rows=target.current_snapshot() is not None,
         )
-        if not plan:
+        told = ddl.declared_properties(table)
+        stale = {key: text for key, text in told.items() if target.properties.get(key, "") != text}
+        if not plan and not stale:
             return
         try:
-            _evolve(target, table, plan)
+            _evolve(target, table, plan, stale)
         except CommitFailedException as error:
             log(f"{table}: another writer was first, looking again ({error})")
             wait_turn(attempt)
@@ -79,7 +82,8 @@ def _create(catalog: Catalog, table: Table, name: TableName, schema: Schema, buc
     place = layout.location(bucket, name)
     with iceberg_errors(f"{name} was not made"):
         spec = ddl.iceberg_partition_spec(table, schema)
-        properties = {**_PROPERTIES, "comment": table.doc}
+        told = {key: text for key, text in ddl.declared_properties(table).items() if text}
+        properties = {**_PROPERTIES, **told}
         # Another partition's write may make them meanwhile, from the same definition.
         with suppress(NamespaceAlreadyExistsError):
             catalog.create_namespace(name.zone, {"location": zone})
@@ -87,13 +91,17 @@ def _create(catalog: Catalog, table: Table, name: TableName, schema: Schema, buc
             catalog.create_table((name.zone, name.name), schema, place, spec, properties=properties)
 
 
-def _evolve(target: IcebergTable, table: Table, plan: Evolution) -> None:
+def _evolve(target: IcebergTable, table: Table, plan: Evolution, stale: Mapping[str, str]) -> None:
+    with iceberg_errors(f"{table} was not changed to its definition"), target.transaction() as transaction:
+        if stale:
+            transaction.set_properties(dict(stale))
+        if plan:
+            _change_columns(transaction, table, plan)
+
+
+def _change_columns(transaction: Transaction, table: Table, plan: Evolution) -> None:
     fields = {field.name: field.field_type for field in ddl.iceberg_schema(table).fields}
-    with (
-        iceberg_errors(f"{table} was not changed to its definition"),
-        target.transaction() as transaction,
-        transaction.update_schema(allow_incompatible_changes=True) as update,
-    ):
+    with transaction.update_schema(allow_incompatible_changes=True) as update:
         for column in plan.add:
             update.add_column(column.name, fields[column.name], doc=column.doc, required=column.required)
         for column in plan.widen:

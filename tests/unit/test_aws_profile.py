@@ -1,0 +1,147 @@
+"""The profile `aws`: the same definitions, with lake, metastore and engines in an account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from headwater.engines.athena import AthenaEngine
+from headwater.errors import ConfigError
+from headwater.metastores.glue import GlueMetastore
+from headwater.profile import Profile
+from headwater.project import load_project
+from headwater.sqlbody import problems_on
+from headwater.stack import Stack
+from headwater_assets.lib.adapter import definitions_of
+from headwater_dashboards.assets import specs
+from headwater_dashboards.documents import folders, load
+from headwater_dashboards.readers import tables_of
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+AWS = {"HEADWATER_PROFILE": "aws", "HEADWATER_BUCKET": "lake-of-tests"}
+
+
+@pytest.fixture
+def aws(tmp_path):
+    """The profile with nothing but what it must have."""
+    return Profile.load({**AWS, "HEADWATER_PROJECT": str(tmp_path)})
+
+
+def test_the_bucket_must_be_named(tmp_path):
+    """Names of buckets are the whole world's, so there is no default."""
+    with pytest.raises(ConfigError, match=r"HEADWATER_BUCKET is not set, and the profile aws.*`headwater aws deploy`"):
+        Profile.load({"HEADWATER_PROFILE": "aws", "HEADWATER_PROJECT": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["s3://lake", "Lake", "a"])
+def test_a_bucket_that_cannot_be_is_refused(tmp_path, name):
+    """The sentence says how names of buckets look."""
+    with pytest.raises(ConfigError, match=r"HEADWATER_BUCKET is .*; give 3 to 63 lower-case letters"):
+        Profile.load({**AWS, "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_BUCKET": name})
+
+
+def test_the_longest_reuse_is_athenas(tmp_path):
+    """A week, in minutes."""
+    with pytest.raises(ConfigError, match="HEADWATER_ATHENA_REUSE is '10081'; give 0 to 10080 minutes"):
+        Profile.load({**AWS, "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_ATHENA_REUSE": "10081"})
+
+
+def test_the_adapters_are_those_of_aws(aws):
+    """S3, Glue and Athena, without any key of ours and without a box."""
+    stack = Stack.build(aws)
+
+    assert (stack.storage.endpoint, stack.storage.access_key, stack.storage.secret_key) == ("", "", "")
+    assert isinstance(stack.metastore, GlueMetastore)
+    assert not [key for key in stack.metastore.files if "key" in key or "endpoint" in key]
+    assert isinstance(stack.engine("trino"), AthenaEngine)
+    assert not aws.home.exists()
+
+
+def test_a_reader_has_a_work_group_and_bounds_of_its_own(aws):
+    """What an assistant asks can neither run for ever nor read everything."""
+    reader = Stack.build(aws).reader(seconds=30, scanned="4GB")
+
+    assert (reader.work_group, reader.seconds, reader.most_scanned) == ("headwater-reader", 30, "4GB")
+
+
+def test_regions_and_stand_ins_are_those_of_the_aws_clients(tmp_path):
+    """Their own variables count, and under `local` they do not: a box's MinIO is where it is."""
+    given = {
+        "HEADWATER_PROJECT": str(tmp_path),
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000",
+    }
+    aws, local = Profile.load({**given, **AWS}), Profile.load(given)
+
+    assert (aws.region, aws.store.endpoint) == ("eu-west-1", "http://127.0.0.1:9000")
+    assert Stack.build(aws).metastore.files["s3.endpoint"] == "http://127.0.0.1:9000"
+    assert (local.region, local.followed) == ("us-east-1", None)
+
+
+def test_definitions_are_equal_under_local_and_aws():
+    """Keys, upstreams, columns, partitions, checks, bodies and owners of the loans do not depend on where they run."""
+    told = [_told(Profile.load(given, HEADWATER_PROJECT=str(REPOSITORY))) for given in ({}, AWS)]
+
+    assert len(told[0]["assets"]) > 7
+    assert told[0] == told[1]
+
+
+def test_charts_are_equal_under_local_and_aws():
+    """Each dashboard, chart and dataset, and the tables that it reads."""
+    told = []
+    for given in ({}, AWS):
+        documents = load(folders(Profile.load(given, HEADWATER_PROJECT=str(REPOSITORY))))
+        boards = documents.of("dashboards")
+        told.append(
+            (
+                {kind: [one.data for one in documents.of(kind)] for kind in ("dashboards", "charts", "datasets")},
+                [tables_of(one, documents) for one in boards],
+            )
+        )
+
+    assert all(told[0][0].values())
+    assert told[0] == told[1]
+
+
+def test_every_sql_body_of_the_loans_runs_on_athena():
+    """Athena lacks nothing that they use."""
+    project = load_project(Profile.load({}, HEADWATER_PROJECT=str(REPOSITORY)))
+
+    assert [problem for table in project.tables for problem in problems_on(table, "athena")] == []
+
+
+def test_pages_of_the_engines_are_those_of_the_profile(aws, tmp_path):
+    """What a step links to."""
+    local = Profile.load({"HEADWATER_PROJECT": str(tmp_path)})
+
+    assert local.pages == {"trino": "https://127.0.0.1:7703/ui/"}
+    assert list(aws.pages) == ["athena"]
+
+
+def _told(profile: Profile) -> dict[str, object]:
+    project = load_project(profile)
+    graph = definitions_of(project, profile).resolve_asset_graph()
+    assets = {}
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assets[key.to_user_string()] = {
+            "deps": sorted(parent.to_user_string() for parent in node.parent_keys),
+            "partitions": node.partitions_def.get_partition_keys() if node.partitions_def else None,
+            "group": node.group_name,
+            "owners": list(node.owners),
+            "kinds": sorted(node.kinds),
+            "tags": dict(node.tags),
+            "doc": node.description,
+            "columns": _columns(node.metadata.get("dagster/column_schema")),
+            "checks": sorted(check.name for check in node.check_keys),
+        }
+    tables = {
+        table.name: (table.columns, table.upstreams, table.body, table.engine, table.partitioning, table.checks)
+        for table in project.tables
+    }
+    dashboards = sorted(spec.key.to_user_string() for spec in specs(project, profile))
+    return {"assets": assets, "tables": tables, "dashboards": dashboards}
+
+
+def _columns(schema):
+    return [(one.name, one.type, one.description) for one in schema.columns] if schema else None
