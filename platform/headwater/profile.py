@@ -39,6 +39,7 @@ PORTS = (
     "spark-blocks",
     "dagster-code",
     "catalog",
+    "aws-api",
 )
 
 

@@ -139,7 +139,9 @@ def test_the_idle_box_fits_its_memory(box):
 
 def test_two_boxes_run_side_by_side_and_down_leaves_no_process(box, tmp_path):
     """Another home and another port block make another box; stopping it leaves nothing of it and all of the first."""
-    other = type(box).load({**box.environment(), "HEADWATER_HOME": str(tmp_path / "other"), "HEADWATER_PORT": str(box.first_port + 100)})
+    other = type(box).load(
+        {**box.environment(), "HEADWATER_HOME": str(tmp_path / "other"), "HEADWATER_PORT": str(box.first_port + 100)}
+    )
     try:
         headwater(other, "up", "minio", "postgres")
         assert {row["name"] for row in _status(other).values() if row["ready"]} == {"minio", "postgres"}

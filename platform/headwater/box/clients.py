@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["client_variables"]
 
+# As AWS clients name them in their variables.
+_AWS_SERVICES = ("GLUE", "ATHENA", "EMR_SERVERLESS")
+
 
 def client_variables(profile: Profile) -> dict[str, str]:
     """Return the variables that stock clients read, and the box's addresses and logins.
@@ -24,6 +27,8 @@ def client_variables(profile: Profile) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": logins.password("minio"),
         "AWS_DEFAULT_REGION": profile.region,
         "AWS_ENDPOINT_URL_S3": f"http://{profile.address('minio')}",
+        # Answers once `headwater up aws-api` has started it.
+        **{f"AWS_ENDPOINT_URL_{service}": f"http://{profile.address('aws-api')}" for service in _AWS_SERVICES},
         "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
         "TRINO_USER": logins.user("trino"),
         "TRINO_PASSWORD": logins.password("trino"),

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from headwater.box.component import Box
 from headwater.box.components import all_components
-from headwater.box.programs import find, programs, with_needs
+from headwater.box.programs import by_default, find, programs, with_needs
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.supervisor import Supervisor, served_project
 from headwater.cli.output import as_env, as_json, objects_as_table, output_option
@@ -49,7 +49,10 @@ def _selected(names: tuple[str, ...]) -> tuple[Program, ...]:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[COMPONENT]...")
 def up(names: tuple[str, ...]) -> None:
-    """Start the box, or some components with all they need, and return when they are ready."""
+    """Start the box, or some components with all they need, and return when they are ready.
+
+    Some components start only when they are named, as in `headwater up aws-api`.
+    """
     from headwater.box.doctor import examine  # noqa: PLC0415
     from headwater.box.fetch import fetch  # noqa: PLC0415
     from headwater.box.lifecycle import bring_up, end_leftovers  # noqa: PLC0415
@@ -57,7 +60,7 @@ def up(names: tuple[str, ...]) -> None:
 
     profile = _supervised()
     components = all_components()
-    wanted = with_needs(components, names or components)
+    wanted = with_needs(components, names or by_default(components))
     if profile.home.exists():
         end_leftovers(Box(profile), _teller(time.monotonic()))
     bad = [finding for finding in examine(profile) if finding.level != "ok"]
