@@ -28,7 +28,7 @@ def resolved(sql: str, parameters: Sequence[str], groups: Groups, group: str) ->
         AwsError: It is not understood, names what is not there, or has other gaps than parameters.
     """
     words = words_of(sql, "hive" if "`" in sql else "trino")
-    first = words[0].upper if words else ""
+    first = words[0].upper.partition(" ")[0] if words else ""
     if first == "PREPARE":
         if len(words) < 4 or words[2].upper != "FROM":  # noqa: PLR2004 - PREPARE name FROM statement
             raise refused("PREPARE wants: PREPARE name FROM statement.")

@@ -102,7 +102,7 @@ _BY_FIRST = {
     "DESCRIBE": Kind("UTILITY", "DESCRIBE", hive=True),
     "DESC": Kind("UTILITY", "DESCRIBE", hive=True),
     "SHOW": Kind("UTILITY", "SHOW", hive=True),
-    "MSCK REPAIR": Kind("DDL", "MSCK_REPAIR", hive=True),
+    "MSCK": Kind("DDL", "MSCK_REPAIR", hive=True),
     "ALTER": Kind("DDL", "ALTER", hive=True),
     "DROP": Kind("DDL", "DROP", hive=True),
 }
@@ -125,7 +125,7 @@ def classified(sql: str) -> Kind:
     words = words_of(sql, "hive" if "`" in sql else "trino")
     if not words:
         return _NOTHING
-    first = words[0].upper
+    first = words[0].upper.partition(" ")[0]  # a word of sqlglot's may be two
     if first == "CREATE":
         return _created(words)
     if first not in _BY_FIRST:

@@ -107,7 +107,8 @@ class Trino:
             except TrinoQueryError as error:
                 if asked.stop.is_set():
                     raise Stopped from error
-                said = f"{error.error_name}: {error.message}"
+                # The table is named as whoever asked knows it.
+                said = f"{error.error_name}: {error.message}".replace("'iceberg.", "'awsdatacatalog.")
                 raise Failed(said, user=error.error_type == _USER, limit=error.error_name == _SCAN_LIMIT) from error
             except (Error, HttpError, OSError) as error:
                 if asked.stop.is_set():
