@@ -169,11 +169,10 @@ def _storage(properties: Mapping[str, Any]) -> tuple[str, str, str, dict[str, st
     if delimited := properties.get("RowFormatDelimitedProperty"):
         said = {key: delimited.args[name].name for name, key in _DELIMITERS.items() if delimited.args.get(name)}
         parameters = {"serialization.format": said.get("field.delim", "1"), **said}
-    own: Any = properties.get("RowFormatSerdeProperty")
-    if own:
-        serde = own.this.name
+    if own := properties.get("RowFormatSerdeProperty"):
         more = own.args.get("serde_properties")
         parameters |= {one.this.name: one.args["value"].name for one in more.expressions} if more else {}
+        return input_format, output_format, own.this.name, parameters
     return input_format, output_format, serde, parameters
 
 
@@ -190,8 +189,8 @@ def _iceberg(columns: Iterable[Any], properties: Mapping[str, Any], plain: Mappi
     if partitioned := properties.get("PartitionedByProperty"):
         transforms = ", ".join(_text(_transform(one)) for one in partitioned.this.expressions)
         given["partitioning"] = f"ARRAY[{transforms}]"
-    comment = properties.get("SchemaCommentProperty")
-    noted = f" COMMENT {_text(comment.this.name)}" if comment else ""
+    about = properties.get("SchemaCommentProperty")
+    noted = f" COMMENT {_text(about.this.name)}" if about else ""
     return f"({', '.join(said)}){noted} WITH ({', '.join(f'{name} = {value}' for name, value in given.items())})"
 
 

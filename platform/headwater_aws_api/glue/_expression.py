@@ -98,7 +98,9 @@ class _Evaluation:
         if compare is None:
             raise self._refusal(node)
         left, right = self._value(node.left, row, kind), self._value(node.right, row, kind)
-        return None if left is None or right is None else compare(left, right)
+        if left is None or right is None:
+            return None
+        return compare(left, right) is not bool(node.args.get("negate"))
 
     def _kind(self, node: Any) -> str:
         """Return the type of the partition key that is compared."""
