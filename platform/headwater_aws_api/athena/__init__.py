@@ -38,6 +38,8 @@ def athena_operations(profile: Profile, store: Store, glue: Operations) -> Itera
     def once(sql: str) -> None:
         trino.run(sql, Asked(), database="default", session={})
 
-    runner = Runner(trino, Hive(glue, once), Stack.build(profile).storage)
+    storage = Stack.build(profile).storage
+    hive = Hive(glue, once, lambda place: (one.uri for one in storage.objects(place)))
+    runner = Runner(trino, hive, storage)
     with Queries(store, groups, runner, Results(profile)) as queries:
         yield {**query_operations(queries), **group_operations(groups), **catalog_operations(glue)}

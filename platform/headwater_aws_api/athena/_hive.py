@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headwater_aws_api.athena._execution import Table
+from headwater_aws_api.athena._hive_repair import partition_folders
 from headwater_aws_api.athena._hive_show import create_statement, description
 from headwater_aws_api.athena._hive_table import columns_of, read_create_table, trino_type
 from headwater_aws_api.athena._hive_words import Reader
@@ -15,7 +16,7 @@ from headwater_aws_api.athena._sql import refused
 from headwater_aws_api.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from headwater_aws_api.protocol import Operations
 
@@ -31,11 +32,13 @@ class Hive:
     Args:
         glue: Glue's operations.
         trino: Runs a statement of Trino's, for what only it can do.
+        files: Lists the objects below a place.
     """
 
-    def __init__(self, glue: Operations, trino: Callable[[str], None]) -> None:
+    def __init__(self, glue: Operations, trino: Callable[[str], None], files: Callable[[str], Iterable[str]]) -> None:
         self._glue = glue
         self._trino = trino
+        self._files = files
         self._handlers: Mapping[str, Callable[[Reader], Table]] = {
             "CREATE EXTERNAL TABLE": self._create_table,
             "CREATE TABLE": self._create_table,
@@ -228,9 +231,19 @@ class Hive:
     def _repair(self, reader: Reader) -> Table:
         database, name = reader.table()
         reader.end()
-        self._table({"DatabaseName": database, "TableName": name})
-        self._trino(f"CALL hive.system.sync_partition_metadata('{database}', '{name}', 'ADD')")
-        return _NOTHING
+        where = {"DatabaseName": database, "TableName": name}
+        table = self._table(where)
+        keys, place = [one["Name"] for one in table.get("PartitionKeys", ())], table["StorageDescriptor"]["Location"]
+        known = {tuple(one["Values"]) for one in self._all("GetPartitions", "Partitions", **where)}
+        there = partition_folders(place.rstrip("/"), keys, self._files(place.rstrip("/") + "/")) if keys else {}
+        added = []
+        for values, folder in sorted(there.items()):
+            if values not in known:
+                wanted = {"Values": [*values], "StorageDescriptor": {**table["StorageDescriptor"], "Location": folder}}
+                with _unless(True, "AlreadyExistsException"):  # noqa: FBT003 - somebody else may repair it, too
+                    self._glue["CreatePartition"]({**where, "PartitionInput": wanted})
+                added.append(f"Repair: Added partition to metastore {name}:{folder.removeprefix(place).strip('/')}")
+        return Table([("result", "string")], [[line] for line in added])
 
     def _show_databases(self, reader: Reader) -> Table:
         pattern = self._like(reader)
