@@ -24,6 +24,7 @@ class AwsApiComponent(Component):
 
     name = "aws-api"
     needs = ("postgres", "minio", "metastore", "trino")
+    runtimes = ("spark", "spark-jars", "java21")  # every EMR job is a Spark of its own
     on_demand = True
     hints = (
         Hint(

@@ -16,12 +16,13 @@ from headwater.box.components.s3 import hadoop_settings
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from headwater.box.component import Box
     from headwater.profile import Profile
 
-__all__ = ["SparkComponent", "connect_url"]
+__all__ = ["SparkComponent", "connect_url", "submit_command"]
 
 _PACKAGES = (
     "java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util",
@@ -65,6 +66,15 @@ _FIXED = {
     "spark.connect.grpc.maxInboundMessageSize": str(256 * 1024 * 1024),
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|api[.]?key|credential",
 }
+# Ports and the like that one Spark of the box has, and another may not take.
+_OF_THE_SERVER = (
+    "spark.connect.",
+    "spark.driver.port",
+    "spark.driver.blockManager.port",
+    "spark.blockManager.port",
+    "spark.port.maxRetries",
+    "spark.ui.port",
+)
 _LOGGING = console_log(40)
 
 
@@ -99,26 +109,11 @@ class SparkComponent(Component):
 
         Spark's own start script is not used: it always adds a JDK module that small runtimes leave out.
         """
-        profile, home = box.profile, box.runtimes.path("spark")
         folder = scratch(box, "spark")
-        box.write_conf("spark", "spark-defaults.conf", properties(_settings(profile, folder)))
+        box.write_conf("spark", "spark-defaults.conf", properties(_settings(box.profile, folder)))
         box.write_conf("spark", "log4j2.properties", properties(_LOGGING))
-        heap = profile.setting("HEADWATER_SPARK_HEAP")
-        argv = [
-            str(box.runtimes.path("java21") / "bin" / "java"),
-            *frugal(heap, metaspace="384m", code_cache="160m", collector="UseParallelGC", scratch=folder),
-            *opens(_PACKAGES),
-            *opens(["sun.security.krb5"], "java.security.jgss"),
-            "-Djdk.reflect.useDirectMethodHandle=false",
-            "-Dio.netty.tryReflectionSetAccessible=true",
-            "-cp",
-            class_path(box.conf("spark"), box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
-            "org.apache.spark.deploy.SparkSubmit",
-            "--class",
-            "headwater.ConnectServer",
-            "spark-internal",
-        ]
-        return Command(argv, _environment(box, home, folder), cwd=box.data("spark"))
+        argv = [*_java(box, box.conf("spark"), folder), "--class", "headwater.ConnectServer", "spark-internal"]
+        return Command(argv, _environment(box, box.conf("spark"), folder), cwd=box.data("spark"))
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """Run a statement in a session of its own."""
@@ -139,6 +134,40 @@ def connect_url(profile: Profile) -> str:
     The name ``localhost`` is a must: to any other host the client sends a token only over TLS.
     """
     return f"sc://localhost:{profile.port('spark')}/;token={profile.credentials.password('spark')}"
+
+
+def submit_command(box: Box, folder: Path, arguments: Sequence[str]) -> Command:
+    """Return the process that does what ``spark-submit`` does, on a Spark of its own with the box's heap and lake.
+
+    Args:
+        box: The box.
+        folder: Private and of this process alone: its configuration, which holds the secret key, and scratch files.
+        arguments: Of spark-submit.
+    """
+    settings = _settings(box.profile, folder)
+    shared = {name: value for name, value in settings.items() if not name.startswith(_OF_THE_SERVER)}
+    for name, values in (
+        ("spark-defaults.conf", {**shared, "spark.ui.enabled": "false"}),
+        ("log4j2.properties", _LOGGING),
+    ):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(properties(values), encoding="utf-8")
+    return Command([*_java(box, folder, folder), *arguments], _environment(box, folder, folder), cwd=folder)
+
+
+def _java(box: Box, conf: Path, folder: Path) -> list[str]:
+    home, heap = box.runtimes.path("spark"), box.profile.setting("HEADWATER_SPARK_HEAP")
+    return [
+        str(box.runtimes.path("java21") / "bin" / "java"),
+        *frugal(heap, metaspace="384m", code_cache="160m", collector="UseParallelGC", scratch=folder),
+        *opens(_PACKAGES),
+        *opens(["sun.security.krb5"], "java.security.jgss"),
+        "-Djdk.reflect.useDirectMethodHandle=false",
+        "-Dio.netty.tryReflectionSetAccessible=true",
+        "-cp",
+        class_path(conf, box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
+        "org.apache.spark.deploy.SparkSubmit",
+    ]
 
 
 def _select_one(profile: Profile, *, timeout: float) -> None:
@@ -215,12 +244,13 @@ def _lineage(profile: Profile) -> dict[str, str]:
     }
 
 
-def _environment(box: Box, home: Path, folder: Path) -> dict[str, str]:
+def _environment(box: Box, conf: Path, folder: Path) -> dict[str, str]:
+    home = box.runtimes.path("spark")
     archives = sorted((home / "python").glob("py4j*.zip")) + sorted((home / "python" / "lib").glob("py4j*.zip"))
     return {
         **FRUGAL_ENV,
         "SPARK_HOME": str(home),
-        "SPARK_CONF_DIR": str(box.conf("spark")),
+        "SPARK_CONF_DIR": str(conf),
         "SPARK_LOCAL_DIRS": str(folder),
         "SPARK_LOCAL_IP": box.profile.host_of("spark"),
         "SPARK_LOCAL_HOSTNAME": box.profile.host_of("spark"),
