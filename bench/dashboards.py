@@ -99,8 +99,13 @@ def _round(
 
 
 def _ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    # Where a chart's query has no order, its rows come as they come.
-    return sorted(rows, key=lambda row: [str(value) for value in row.values() if not isinstance(value, float)])
+    # Where a chart's query has no order, or equal figures, rows come as they come. Fractions may differ in their last
+    # digits, so rows are not told apart by them; times come as whole milliseconds in a float.
+    return sorted(rows, key=lambda row: [str(value) for value in row.values() if not _is_fraction(value)])
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) and not value.is_integer()
 
 
 class _Browser:

@@ -19,6 +19,12 @@ __all__ = ["ingest"]
 
 _ROWS = 4_000_000
 _TABLE = "raw.bench_trips"
+# As a log of the phases of one ingest showed: 1.4 s before DuckDB begins, 4.5 s of copy beside 2.3 s of upload.
+_LIMIT = (
+    "before the first row is written the file is hashed and read byte by byte for its lines, quotes and encoding; while"
+    " DuckDB writes, the file itself goes to the object store, which hashes every byte again on the same two cores; and"
+    " every value is held against what was written, which costs half as much again as reading and writing it"
+)
 _ANSWER = """
 SELECT count(*), sum(trip_id), min(picked_up), max(dropped_off), sum(passengers), sum(length(zone)), count(note),
     round(sum(distance), 3), round(sum(fare), 2), count(DISTINCT payment)
@@ -49,7 +55,7 @@ def _pair(name: str, theirs: str, goal: float, ours: list[float], others: list[f
         goal=goal,
         our_seconds=ours,
         their_seconds=others,
-        limit="the file is also stored as it came, and every row is counted by another reader",
+        limit=_LIMIT,
     )
 
 

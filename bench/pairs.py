@@ -87,6 +87,6 @@ def duckdb_rows(sql: str, **views: Any) -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         for name, view in views.items():
             connection.register(name, view)
-        found: Any = connection.execute(sql)
+        found: Any = connection.sql(sql)
         rows: list[dict[str, Any]] = found.to_arrow_table().to_pylist()
         return rows

@@ -1,4 +1,8 @@
-"""``python -m bench.readme RESULT.json``: write the figures of the README and docs/scale.md from what was measured."""
+"""``python -m bench.readme RESULT.json``: write the figures of the README and docs/scale.md from what was measured.
+
+``bench/figures.json`` keeps each part as it was measured last, with its day and machine: all of it takes hours, so a
+run may measure some parts. The pages are written from that file alone.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +19,24 @@ from bench.scale import scale
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_KEPT = ROOT / "bench" / "figures.json"
 _BLOCK = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 @click.command()
 @click.argument("result", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(result: Path) -> None:
-    """Replace the README's figures with those of RESULT, and those of docs/scale.md where it has them."""
-    measured = json.loads(result.read_text(encoding="utf-8"))
+    """Keep the parts that RESULT has, and write the figures of the README and docs/scale.md from all that are kept."""
+    measured = merged(*(json.loads(one.read_text(encoding="utf-8")) for one in (_KEPT, result)))
+    _KEPT.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     _replace(ROOT / "README.md", table(measured))
     if measured.get("memory", {}).get("tables"):
         _replace(ROOT / "docs" / "scale.md", scale(measured))
+
+
+def merged(kept: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the kept parts, in their order, with the fresh ones in their places."""
+    return {**kept, **fresh}
 
 
 def _replace(page: Path, figures: str) -> None:

@@ -15,7 +15,7 @@ from bench.dashboards import question
 from bench.memory import written
 from bench.pairs import Pair, same
 from bench.query import geometric_mean
-from bench.readme import table
+from bench.readme import merged, table
 from bench.scale import scale
 from bench.start import _component_seconds
 
@@ -47,6 +47,17 @@ def test_sides_of_different_length_are_no_pair():
     """Every round has both sides."""
     with pytest.raises(ValueError, match="shorter"):
         pair(their_seconds=(10.0,)).as_json()
+
+
+def test_what_is_not_measured_now_stays_as_it_was():
+    """A run of some parts replaces these alone, and the days of all are told."""
+    old, new = pair(goal=0.3).as_json(), pair(our_seconds=(2.0, 2.0, 2.0)).as_json()
+    kept = {"start": {"machine": machine("2026-01-01"), "pairs": [old]}, "load": {"machine": machine(), "pairs": [old]}}
+    written = table(merged(kept, {"load": {"machine": machine(), "pairs": [new]}}))
+
+    assert "Measured 2026-01-01 to 2026-01-31" in written
+    assert written.count("| 0.30 | 0.3 |") == 1
+    assert written.count("| 0.20 | 0.25 |") == 1
 
 
 def test_memory_is_written_by_component():
@@ -171,14 +182,18 @@ def test_what_95_of_100_stay_below():
     assert p95([1.0] * 99 + [9.0]) == 1.0
 
 
+def machine(when="2026-01-31"):
+    """What a part was measured on."""
+    return {"when": when, "cores": 2, "memory_gib": 24.0, "python": "3.11.7"}
+
+
 def measured(one):
     """A whole result with one pair."""
-    machine = {"when": "2026-01-01", "cores": 2, "memory_gib": 24.0, "python": "3.11.7"}
     return {
-        "launch": {"machine": machine, "pairs": [one.as_json()]},
-        "load-large": {"machine": machine, "pairs": [], "peak_mib": {"5,000,000": 900}},
+        "launch": {"machine": machine(), "pairs": [one.as_json()]},
+        "load-large": {"machine": machine(), "pairs": [], "peak_mib": {"5,000,000": 900}},
         "memory": {
-            "machine": machine,
+            "machine": machine(),
             "pairs": [],
             "loans": 1000,
             "load_seconds": 60.0,
