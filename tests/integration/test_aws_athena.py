@@ -275,16 +275,19 @@ def test_the_catalog_is_told_of(athena, database):
     assert code_of(athena.get_table_metadata, **absent) == "MetadataException"
 
 
+@pytest.mark.full
 def test_awswrangler(aws, database, place):
     """A frame goes to S3 and Glue and comes back by three ways."""
     assert aws.program("python", "-c", WRANGLER, database, f"{place}/wrangled/") == "4"
 
 
+@pytest.mark.full
 def test_pyathena(aws, database, place):
     """Rows, parameters and pandas."""
     assert aws.program("python", "-c", PYATHENA, database, f"{place}/results/") == "2500"
 
 
+@pytest.mark.full
 def test_the_aws_cli(aws, database):
     """Glue and Athena from a shell."""
     found = json.loads(aws.program("aws", "glue", "get-database", "--name", database))

@@ -11,7 +11,7 @@ import pytest
 from aws_site import AwsSite
 from glue_cases import code_of
 
-pytestmark = pytest.mark.box
+pytestmark = [pytest.mark.box, pytest.mark.full]
 
 ROLE = "arn:aws:iam::000000000000:role/job"
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
