@@ -24,6 +24,9 @@ database, word = sys.argv[1:]
 spark.sql(f"CREATE TABLE glue.{database}.made (id BIGINT, word STRING) USING iceberg")
 spark.range(5).selectExpr("id", f"'{word}' AS word").writeTo(f"glue.{database}.made").append()
 spark.table(f"{database}.made").groupBy("word").count().write.mode("overwrite").saveAsTable(f"{database}.counted")
+import boto3
+
+assert database in [one["Name"] for one in boto3.client("glue").get_databases()["DatabaseList"]]
 print("counted", spark.table(f"{database}.counted").first()["count"], os.environ["GIVEN"], spark.conf.get("spark.mine"))
 """
 

@@ -10,10 +10,25 @@ from headwater.box.components.tls import ca_path
 if TYPE_CHECKING:
     from headwater.profile import Profile
 
-__all__ = ["client_variables"]
+__all__ = ["aws_variables", "client_variables"]
 
 # As AWS clients name them in their variables.
 _AWS_SERVICES = ("GLUE", "ATHENA", "EMR_SERVERLESS")
+
+
+def aws_variables(profile: Profile) -> dict[str, str]:
+    """Return the variables by which AWS clients find the box's services instead of AWS's, and its keys.
+
+    Those of Glue, Athena and EMR Serverless answer once `headwater up aws-api` has started them.
+    """
+    logins = profile.credentials
+    return {
+        "AWS_ACCESS_KEY_ID": logins.user("minio"),
+        "AWS_SECRET_ACCESS_KEY": logins.password("minio"),
+        "AWS_DEFAULT_REGION": profile.region,
+        "AWS_ENDPOINT_URL_S3": f"http://{profile.address('minio')}",
+        **{f"AWS_ENDPOINT_URL_{service}": f"http://{profile.address('aws-api')}" for service in _AWS_SERVICES},
+    }
 
 
 def client_variables(profile: Profile) -> dict[str, str]:
@@ -23,12 +38,7 @@ def client_variables(profile: Profile) -> dict[str, str]:
     """
     logins = profile.credentials
     return {
-        "AWS_ACCESS_KEY_ID": logins.user("minio"),
-        "AWS_SECRET_ACCESS_KEY": logins.password("minio"),
-        "AWS_DEFAULT_REGION": profile.region,
-        "AWS_ENDPOINT_URL_S3": f"http://{profile.address('minio')}",
-        # Answers once `headwater up aws-api` has started it.
-        **{f"AWS_ENDPOINT_URL_{service}": f"http://{profile.address('aws-api')}" for service in _AWS_SERVICES},
+        **aws_variables(profile),
         "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
         "TRINO_USER": logins.user("trino"),
         "TRINO_PASSWORD": logins.password("trino"),

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from headwater.box.clients import aws_variables
 from headwater.box.component import Box
 from headwater.box.components.spark import submit_command
 from headwater.profile import inherited_env
@@ -65,7 +66,7 @@ def run_job(
         options += ["--conf", f"{name}={value}"]
     command = submit_command(Box(profile), folder, [*options, submission.entry, *submission.arguments])
     out, err = folder / "stdout", folder / "stderr"
-    env = inherited_env(**command.env, **submission.environment)
+    env = inherited_env(**{**command.env, **aws_variables(profile), **submission.environment})
     with out.open("wb") as output, err.open("wb") as errors:
         process = subprocess.Popen(
             list(command.argv), env=env, cwd=folder, stdout=output, stderr=errors, start_new_session=True

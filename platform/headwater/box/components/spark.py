@@ -144,15 +144,21 @@ def submit_command(box: Box, folder: Path, arguments: Sequence[str]) -> Command:
         folder: Private and of this process alone: its configuration, which holds the secret key, and scratch files.
         arguments: Of spark-submit.
     """
-    settings = _settings(box.profile, folder)
-    shared = {name: value for name, value in settings.items() if not name.startswith(_OF_THE_SERVER)}
-    for name, values in (
-        ("spark-defaults.conf", {**shared, "spark.ui.enabled": "false"}),
-        ("log4j2.properties", _LOGGING),
-    ):
+    here = box.profile.host
+    settings = {
+        **{
+            name: value for name, value in _settings(box.profile, folder).items() if not name.startswith(_OF_THE_SERVER)
+        },
+        "spark.ui.enabled": "false",
+        "spark.driver.host": here,
+        "spark.driver.bindAddress": here,
+    }
+    for name, values in (("spark-defaults.conf", settings), ("log4j2.properties", _LOGGING)):
         (folder / name).touch(mode=0o600)
         (folder / name).write_text(properties(values), encoding="utf-8")
-    return Command([*_java(box, folder, folder), *arguments], _environment(box, folder, folder), cwd=folder)
+    # It serves nobody but itself, wherever the box's own Spark is.
+    env = {**_environment(box, folder, folder), "SPARK_LOCAL_IP": here, "SPARK_LOCAL_HOSTNAME": here}
+    return Command([*_java(box, folder, folder), *arguments], env, cwd=folder)
 
 
 def _java(box: Box, conf: Path, folder: Path) -> list[str]:
