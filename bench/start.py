@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from headwater.box.components import all_components
-from headwater.box.programs import tiers
+from headwater.box.programs import by_default, tiers
 
 from bench.pairs import Pair
 
@@ -50,7 +50,9 @@ def _together(box: BenchBox) -> tuple[float, tuple[str, ...]]:
 
 
 def _one_by_one(box: BenchBox) -> tuple[float, tuple[str, ...]]:
-    names = [name for tier in tiers(all_components()) for name in tier]
+    components = all_components()
+    started = by_default(components)
+    names = [name for tier in tiers(components) for name in tier if name in started]
     total = 0.0
     with box.up(names[0]) as said:
         total += _component_seconds(names[0], said)

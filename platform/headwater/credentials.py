@@ -40,6 +40,7 @@ LOGINS: dict[str, tuple[str, str]] = {
     "superset-db": ("superset", "Superset's database"),
     "dagster-db": ("dagster", "Dagster's database"),
     "catalog-db": ("catalog", "the catalog's database"),
+    "aws-api-db": ("aws_api", "the AWS API's database"),
     "trino-superset": ("superset", "Trino, as Superset"),
     "trino-reader": ("reader", "Trino, for reading only: what an assistant's SQL runs as"),
     "superset-secret": ("superset", "signs Superset's sessions"),

@@ -38,6 +38,7 @@ PORTS = (
     "spark-blocks",
     "dagster-code",
     "catalog",
+    "aws-api",
 )
 
 

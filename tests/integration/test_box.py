@@ -25,7 +25,8 @@ def test_every_process_is_ready_and_described(box):
     """Status gives name, state, readiness, pid, port, memory, version and uptime of each."""
     rows = _status(box)
 
-    assert {name.partition(":")[0] for name in rows} == COMPONENTS
+    # Another test may have started what starts only when it is named.
+    assert {name.partition(":")[0] for name in rows} - {"aws-api"} == COMPONENTS
     for row in rows.values():
         assert row["state"] == "running"
         assert row["ready"] is True, row["problem"]

@@ -10,7 +10,26 @@ from headwater.box.components.tls import ca_path
 if TYPE_CHECKING:
     from headwater.profile import Profile
 
-__all__ = ["client_variables"]
+__all__ = ["aws_variables", "client_variables"]
+
+# As AWS clients name them in their variables.
+_AWS_SERVICES = ("GLUE", "ATHENA", "EMR_SERVERLESS")
+
+
+def aws_variables(profile: Profile) -> dict[str, str]:
+    """Return the variables by which AWS clients find the box's services instead of AWS's, and its keys.
+
+    Those of Glue, Athena and EMR Serverless answer once `headwater up aws-api` has started them.
+    """
+    store = profile.store
+    given = {
+        "AWS_ACCESS_KEY_ID": store.access_key,
+        "AWS_SECRET_ACCESS_KEY": store.secret_key,
+        "AWS_DEFAULT_REGION": store.region,
+        "AWS_ENDPOINT_URL_S3": store.endpoint,
+        **{f"AWS_ENDPOINT_URL_{service}": f"http://{profile.address('aws-api')}" for service in _AWS_SERVICES},
+    }
+    return {name: text for name, text in given.items() if text}
 
 
 def client_variables(profile: Profile) -> dict[str, str]:
@@ -18,15 +37,9 @@ def client_variables(profile: Profile) -> dict[str, str]:
 
     AWS clients find MinIO by them; the Trino CLI reads ``TRINO_PASSWORD``; psql reads ``PGUSER`` and friends.
     """
-    logins, store = profile.credentials, profile.store
-    lake = {
-        "AWS_ACCESS_KEY_ID": store.access_key,
-        "AWS_SECRET_ACCESS_KEY": store.secret_key,
-        "AWS_DEFAULT_REGION": store.region,
-        "AWS_ENDPOINT_URL_S3": store.endpoint,
-    }
+    logins = profile.credentials
     return {
-        **{name: text for name, text in lake.items() if text},
+        **aws_variables(profile),
         "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
         "TRINO_USER": logins.user("trino"),
         "TRINO_PASSWORD": logins.password("trino"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from headwater.box.component import Component
 
-__all__ = ["Program", "find", "programs", "tiers", "with_needs"]
+__all__ = ["Program", "by_default", "find", "programs", "tiers", "with_needs"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Program:
 def programs(components: Iterable[Component]) -> tuple[Program, ...]:
     """Return every program of some components."""
     return tuple(Program(component, role) for component in components for role in component.roles)
+
+
+def by_default(components: Mapping[str, Component]) -> tuple[str, ...]:
+    """Return the names of the components that the box starts when none is named."""
+    return tuple(name for name, one in components.items() if not one.on_demand)
 
 
 def find(components: Mapping[str, Component], name: str) -> Program:

@@ -51,10 +51,16 @@ class Status:
 
 
 def statuses(box: Box, all_programs: Iterable[Program]) -> list[Status]:
-    """Return the state of every program, probing those that run, all at once."""
-    states = Supervisor(box).states()
-    rows = tuple(all_programs)
-    none = ProcessState("STOPPED", 0, 0.0, "")
+    """Return the state of every program, probing those that run, all at once.
+
+    What starts only when it is named is left out until somebody has named it.
+    """
+    states, none = Supervisor(box).states(), ProcessState("STOPPED", 0, 0.0, "")
+    rows = tuple(
+        one
+        for one in all_programs
+        if not one.component.on_demand or states.get(one.file_name, none).state != none.state
+    )
     with ThreadPoolExecutor(max_workers=len(rows)) as pool:
         return list(pool.map(lambda one: _status(box, one, states.get(one.file_name, none)), rows))
 

@@ -12,7 +12,7 @@ import click
 
 from headwater.box.component import Box
 from headwater.box.components import all_components
-from headwater.box.programs import find, programs, with_needs
+from headwater.box.programs import by_default, find, programs, with_needs
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.supervisor import Supervisor, served_project
 from headwater.box.unfinished import require_finished
@@ -50,12 +50,15 @@ def _selected(names: tuple[str, ...]) -> tuple[Program, ...]:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[COMPONENT]...")
 def up(names: tuple[str, ...]) -> None:
-    """Start the box, or some components with all they need, and return when they are ready."""
+    """Start the box, or some components with all they need, and return when they are ready.
+
+    Some components start only when they are named, as in `headwater up aws-api`.
+    """
     from headwater.box.lifecycle import bring_up  # noqa: PLC0415
 
     profile = _supervised()
     components = all_components()
-    wanted = with_needs(components, names or components)
+    wanted = with_needs(components, names or by_default(components))
     prepare(profile, wanted)
     require_finished(profile.home)
     ensure_credentials(profile.home)

@@ -28,7 +28,8 @@ def tour() -> None:
     profile = Profile.load()
     require_running(profile)
     box = Box(profile)
-    rows = [(one.name, url) for one in programs(all_components().values()) if (url := one.component.url(box, one.role))]
+    shown = [one for one in all_components().values() if not one.on_demand]
+    rows = [(one.name, url) for one in programs(shown) if (url := one.component.url(box, one.role))]
     lines = ["", "Headwater is ready.", ""]
     lines += [f"  {name:<18} {url}" for name, url in rows]
     links = [link for point in entry_points(group="headwater.links") for link in point.load()(profile)]

@@ -28,12 +28,13 @@ def box(tmp_path) -> Box:
 
 
 def test_it_is_a_component_of_the_box(box):
-    """It is found by its entry point, with the last port of the block and its own logins."""
+    """It is found by its entry point, with a port of the block and its own logins."""
     component = all_components()["catalog"]
 
     assert isinstance(component, CatalogComponent)
     assert (component.needs, component.runtimes) == (("postgres",), ("pages",))
-    assert PORTS[-1] == component.port("") == "catalog"
+    assert component.port("") == "catalog"
+    assert "catalog" in PORTS
     assert component.url(box, "") == f"http://127.0.0.1:{box.profile.port('catalog')}"
     assert len({box.profile.credentials.password(one) for one in ("catalog", "catalog-db")}) == 2
 

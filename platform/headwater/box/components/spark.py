@@ -17,12 +17,13 @@ from headwater.box.components.spark_pods import executor_arguments, executor_hea
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from headwater.box.component import Box, ByRole
     from headwater.profile import Profile
 
-__all__ = ["SparkComponent", "connect_url"]
+__all__ = ["SparkComponent", "connect_url", "submit_command"]
 
 _PACKAGES = (
     "java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util",
@@ -66,8 +67,18 @@ _FIXED = {
     "spark.connect.grpc.maxInboundMessageSize": str(256 * 1024 * 1024),
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|api[.]?key|credential",
 }
+# Ports and the like that one Spark of the box has, and another may not take.
+_OF_THE_SERVER = (
+    "spark.connect.",
+    "spark.driver.port",
+    "spark.driver.blockManager.port",
+    "spark.blockManager.port",
+    "spark.port.maxRetries",
+    "spark.ui.port",
+)
 _LOGGING = console_log(40)
-_SERVER = ["org.apache.spark.deploy.SparkSubmit", "--class", "headwater.ConnectServer", "spark-internal"]
+_SUBMIT = "org.apache.spark.deploy.SparkSubmit"
+_SERVER = [_SUBMIT, "--class", "headwater.ConnectServer", "spark-internal"]
 
 
 class SparkComponent(Component):
@@ -110,26 +121,15 @@ class SparkComponent(Component):
 
         Spark's own start scripts are not used: they always add a JDK module that small runtimes leave out.
         """
-        profile, home = box.profile, box.runtimes.path("spark")
         folder = scratch(box, "spark")
         box.write_conf("spark", "log4j2.properties", properties(_LOGGING))
         if role == "executor":
             heap, main = executor_heap(), executor_arguments()
         else:
-            box.write_conf("spark", "spark-defaults.conf", properties(_settings(profile, folder)))
-            heap, main = profile.setting("HEADWATER_SPARK_HEAP"), _SERVER
-        argv = [
-            str(box.runtimes.path("java21") / "bin" / "java"),
-            *frugal(heap, metaspace="384m", code_cache="160m", collector="UseParallelGC", scratch=folder),
-            *opens(_PACKAGES),
-            *opens(["sun.security.krb5"], "java.security.jgss"),
-            "-Djdk.reflect.useDirectMethodHandle=false",
-            "-Dio.netty.tryReflectionSetAccessible=true",
-            "-cp",
-            class_path(box.conf("spark"), box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
-            *main,
-        ]
-        return Command(argv, _environment(box, home, folder), cwd=box.data("spark"))
+            box.write_conf("spark", "spark-defaults.conf", properties(_settings(box.profile, folder)))
+            heap, main = box.profile.setting("HEADWATER_SPARK_HEAP"), _SERVER
+        argv = [*_java(box, box.conf("spark"), folder, heap), *main]
+        return Command(argv, _environment(box, box.conf("spark"), folder), cwd=box.data("spark"))
 
     def probe(self, box: Box, role: str) -> None:  # noqa: ARG002
         """Run a statement in a session of its own."""
@@ -150,6 +150,46 @@ def connect_url(profile: Profile) -> str:
     The name ``localhost`` is a must: to any other host the client sends a token only over TLS.
     """
     return f"sc://localhost:{profile.port('spark')}/;token={profile.credentials.password('spark')}"
+
+
+def submit_command(box: Box, folder: Path, arguments: Sequence[str]) -> Command:
+    """Return the process that does what ``spark-submit`` does, on a Spark of its own with the box's heap and lake.
+
+    Args:
+        box: The box.
+        folder: Private and of this process alone: its configuration, which holds the secret key, and scratch files.
+        arguments: Of spark-submit.
+    """
+    here = box.profile.host
+    settings = {
+        **{
+            name: value for name, value in _settings(box.profile, folder).items() if not name.startswith(_OF_THE_SERVER)
+        },
+        "spark.ui.enabled": "false",
+        "spark.driver.host": here,
+        "spark.driver.bindAddress": here,
+    }
+    for name, values in (("spark-defaults.conf", settings), ("log4j2.properties", _LOGGING)):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(properties(values), encoding="utf-8")
+    # It serves nobody but itself, wherever the box's own Spark is.
+    env = {**_environment(box, folder, folder), "SPARK_LOCAL_IP": here, "SPARK_LOCAL_HOSTNAME": here}
+    java = _java(box, folder, folder, box.profile.setting("HEADWATER_SPARK_HEAP"))
+    return Command([*java, _SUBMIT, *arguments], env, cwd=folder)
+
+
+def _java(box: Box, conf: Path, folder: Path, heap: str) -> list[str]:
+    home = box.runtimes.path("spark")
+    return [
+        str(box.runtimes.path("java21") / "bin" / "java"),
+        *frugal(heap, metaspace="384m", code_cache="160m", collector="UseParallelGC", scratch=folder),
+        *opens(_PACKAGES),
+        *opens(["sun.security.krb5"], "java.security.jgss"),
+        "-Djdk.reflect.useDirectMethodHandle=false",
+        "-Dio.netty.tryReflectionSetAccessible=true",
+        "-cp",
+        class_path(conf, box.runtimes.path("spark-jars") / "*", home / "jars" / "*"),
+    ]
 
 
 def _select_one(profile: Profile, *, timeout: float) -> None:
@@ -231,12 +271,13 @@ def _lineage(profile: Profile) -> dict[str, str]:
     }
 
 
-def _environment(box: Box, home: Path, folder: Path) -> dict[str, str]:
+def _environment(box: Box, conf: Path, folder: Path) -> dict[str, str]:
+    home = box.runtimes.path("spark")
     archives = sorted((home / "python").glob("py4j*.zip")) + sorted((home / "python" / "lib").glob("py4j*.zip"))
     return {
         **FRUGAL_ENV,
         "SPARK_HOME": str(home),
-        "SPARK_CONF_DIR": str(box.conf("spark")),
+        "SPARK_CONF_DIR": str(conf),
         "SPARK_LOCAL_DIRS": str(folder),
         "SPARK_LOCAL_IP": _own_address(box.profile),
         "SPARK_LOCAL_HOSTNAME": _own_address(box.profile),

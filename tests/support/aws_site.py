@@ -1,0 +1,97 @@
+"""The box's AWS APIs as their clients see them: boto3 here, the stock clients in an environment of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from command_line import headwater
+from headwater.box.clients import client_variables
+
+if TYPE_CHECKING:
+    from headwater.profile import Profile
+
+_PINS = Path(__file__).with_name("aws_clients.txt")
+_SECONDS = 300
+_ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+class AwsSite:
+    """The running component.
+
+    Args:
+        profile: Of the box.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        headwater(profile, "up", "aws-api")
+        self._variables = client_variables(profile)
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client that tries once."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self._variables[f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"],
+                aws_access_key_id=self._variables["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self._variables["AWS_SECRET_ACCESS_KEY"],
+                region_name=self._variables["AWS_DEFAULT_REGION"],
+                config=Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
+            )
+        return self._clients[service]
+
+    def query(self, sql: str, database: str = "default", **more: Any) -> dict[str, Any]:
+        """Run a query to its end and return it, whichever that is."""
+        athena = self.client("athena")
+        started = athena.start_query_execution(
+            QueryString=sql, QueryExecutionContext={"Database": database, "Catalog": "AwsDataCatalog"}, **more
+        )
+        return self.ended(started["QueryExecutionId"])
+
+    def ended(self, key: str) -> dict[str, Any]:
+        """Wait for the end of a query."""
+        deadline = time.monotonic() + _SECONDS
+        while time.monotonic() < deadline:
+            found: dict[str, Any] = self.client("athena").get_query_execution(QueryExecutionId=key)["QueryExecution"]
+            if found["Status"]["State"] in _ENDED:
+                return found
+            time.sleep(0.2)
+        raise AssertionError(f"{key} did not end in {_SECONDS} s")
+
+    def rows(self, sql: str, database: str = "default", **more: Any) -> list[list[str | None]]:
+        """Return the rows of a query that must succeed, without the line of names that a SELECT has."""
+        found = self.query(sql, database, **more)
+        assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+        pages = self.client("athena").get_paginator("get_query_results")
+        rows = [
+            [datum.get("VarCharValue") for datum in row["Data"]]
+            for page in pages.paginate(QueryExecutionId=found["QueryExecutionId"])
+            for row in page["ResultSet"]["Rows"]
+        ]
+        return rows[1:] if found["SubstatementType"] == "SELECT" else rows
+
+    @cached_property
+    def python(self) -> Path:
+        """The Python of an environment with stock AWS clients."""
+        folder = self.profile.project / "aws-clients"
+        uv = [sys.executable, "-m", "uv", "-q"]
+        subprocess.run([*uv, "venv", "--clear", "--python", sys.executable, str(folder)], check=True)
+        python = folder / "bin" / "python"
+        subprocess.run([*uv, "pip", "sync", "--require-hashes", "--python", str(python), str(_PINS)], check=True)
+        return python
+
+    def program(self, *argv: str) -> str:
+        """Run one of that environment's programs with the box's variables and return what it prints."""
+        command = [str(self.python.with_name(argv[0])), *argv[1:]]
+        env = {**self._variables, "PATH": "/usr/bin:/bin", "HOME": str(self.profile.project), "AWS_PAGER": ""}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
