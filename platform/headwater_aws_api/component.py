@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from headwater.box.component import Command, Component, Hint
 from headwater.box.components.databases import connect, ensure_database
@@ -12,7 +12,7 @@ from headwater.box.components.s3 import ensure_bucket
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
-    from headwater.box.component import Box
+    from headwater.box.component import Box, ByRole
 
 __all__ = ["AwsApiComponent"]
 
@@ -26,6 +26,17 @@ class AwsApiComponent(Component):
     needs = ("postgres", "minio", "metastore", "trino")
     runtimes = ("spark", "spark-jars", "java21")  # every EMR job is a Spark of its own
     on_demand = True
+    # Trino's login runs Athena's statements, Spark's is what the lake's adapters want.
+    logins: ClassVar[ByRole] = {
+        "": ("minio", "spark", "trino", "aws-api-db"),
+        "migrate": ("postgres", "minio", "aws-api-db"),
+    }
+    calls: ClassVar[ByRole] = {
+        "": ("postgres", "minio", "metastore", "trino-tls"),
+        "migrate": ("postgres", "minio"),
+    }
+    listens: ClassVar[ByRole] = {"": ("aws-api",)}
+    database = "aws-api-db"
     hints = (
         Hint(
             r"[Aa]ddress already in use",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from headwater.box.component import MIGRATE
 from headwater.box.programs import programs
+from headwater.profile import service_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ __all__ = ["CLI", "PEOPLE", "Arrow", "arrows"]
 # Headwater's command line inside, and those who look from outside: browsers and SQL clients.
 CLI, PEOPLE = "cli", "people"
 _CLI_CALLS = ("catalog", "dagster", "metastore", "minio", "spark", "superset", "trino-tls")
-_PEOPLE_CALL = ("catalog", "dagster", "minio-console", "superset", "trino-tls")
+_PEOPLE_CALL = ("aws-api", "catalog", "dagster", "minio-console", "superset", "trino-tls")
 
 
 @dataclass(frozen=True, order=True)
@@ -56,5 +57,7 @@ def arrows(components: Iterable[Component]) -> tuple[Arrow, ...]:
         if port not in one.component.listens.get(one.role, ())
     ]
     found += [Arrow(f"{MIGRATE} {one.name}", port) for one in every for port in one.calls.get(MIGRATE, ())]
-    found += [Arrow(CLI, port) for port in _CLI_CALLS] + [Arrow(PEOPLE, port) for port in _PEOPLE_CALL]
+    there = {one.name for one in every}
+    found += [Arrow(CLI, port) for port in _CLI_CALLS if service_of(port) in there]
+    found += [Arrow(PEOPLE, port) for port in _PEOPLE_CALL if service_of(port) in there]
     return tuple(found)

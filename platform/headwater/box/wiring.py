@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import MIGRATE, Component
-from headwater.box.programs import Program, tiers
+from headwater.box.programs import Program, by_default, tiers
 from headwater.credentials import LOGINS, password_variable
 from headwater.profile import PORTS, service_of
 
@@ -32,13 +32,14 @@ class Arrow:
 
 
 def cluster_programs(components: Mapping[str, Component]) -> tuple[Program, ...]:
-    """Return every program, also those that only a cluster runs."""
-    return tuple(Program(one, role) for one in components.values() for role in (*one.roles, *one.cluster_roles))
+    """Return every program that the chart has, also those that only a cluster runs."""
+    every = [components[name] for name in by_default(components)]
+    return tuple(Program(one, role) for one in every for role in (*one.roles, *one.cluster_roles))
 
 
 def migrating(components: Mapping[str, Component]) -> tuple[str, ...]:
     """Return the names of the components that have a bootstrap, each after those that it needs."""
-    ordered = [name for tier in tiers(components) for name in tier]
+    ordered = [name for tier in tiers(components) for name in tier if not components[name].on_demand]
     return tuple(name for name in ordered if type(components[name]).migrate is not Component.migrate)
 
 
