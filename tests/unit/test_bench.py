@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 from headwater_catalog.model import ColumnEdge, Kind, Lineage, Origin, TableFacts
 
-from bench.catalog import p95
+from bench.catalog import agree, p95
 from bench.catalog_data import realm
 from bench.catalog_plain import Memory
 from bench.dashboards import question
@@ -41,6 +41,16 @@ def test_a_missed_goal_says_so():
     assert "| 0.30 | 0.25 (missed) |" in written
     assert 'What limits "A start": the disk.' in written
     assert "missed" not in table(measured(pair(goal=0.3)))
+
+
+def test_answers_may_differ_only_where_both_say_that_they_are_cut():
+    """Which part of too much is told is nobody's promise; that it is a part, is."""
+    whole, part, other = {"nodes": [1], "cut": False}, {"nodes": [1], "cut": True}, {"nodes": [2], "cut": True}
+
+    assert agree(part, other)
+    assert agree(whole, dict(whole))
+    assert not agree(whole, part)
+    assert not agree(whole, {"nodes": [2], "cut": False})
 
 
 def test_sides_of_different_length_are_no_pair():
