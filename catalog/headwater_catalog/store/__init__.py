@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from headwater.errors import ComponentError
 
+from headwater_catalog.store._choices import Choices
 from headwater_catalog.store._found import NotFound
 from headwater_catalog.store._hand import Change, Editor, digest
 from headwater_catalog.store._health import WANTS
 from headwater_catalog.store._inventory import Entry
 from headwater_catalog.store._migrate import migrate, migrations_ahead
 from headwater_catalog.store._reads import Reader
-from headwater_catalog.store._search import SEARCH_WEIGHTS, Choices
+from headwater_catalog.store._search import SEARCH_WEIGHTS
 from headwater_catalog.store._subject import Invalid, SaidByCode
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Store:
     def __init__(self, url: str, bucket: str) -> None:
         from psycopg_pool import ConnectionPool as Pool  # noqa: PLC0415 - slow to import
 
-        self._bucket, self._choices = bucket, Choices()
+        self._bucket, self._choices = bucket, Choices(lambda: self._pool.connection())  # noqa: PLW0108 - the pool is made below
         self._pool: ConnectionPool[Connection[Any]] = Pool(
             url,
             min_size=1,
