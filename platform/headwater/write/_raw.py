@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from headwater.write._manifest import Loaded, read_manifest, write_manifest
 from headwater.write._requests import partition_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from headwater.stack import Stack
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Arrival"]
 
 _DIGEST = "files"
+# Files read at once: one alone leaves the store waiting for its reader, and more would hold their parts in memory.
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +116,8 @@ class Arrival:
 
     def _load(self, value: str, paths: Sequence[Path]) -> tuple[list[Loaded], str, bool]:
         fields = {path.name: self._fields(path) for path in paths}
-        sums = {path.name: _sha256(path) for path in paths}
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            sums = dict(zip((path.name for path in paths), threads.map(_sha256, paths), strict=True))
         digest = _digest((path.name, path.stat().st_size, sums[path.name]) for path in paths)
         before = self.stack.metastore.raw_loads(self.table).get(value)
         if before is not None and before.facts.get(_DIGEST) == digest:
@@ -123,7 +127,7 @@ class Arrival:
         load_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         with self._lease(load_id) as lease:
             prefix = self._prefix(load_id, value)
-            files = [self._store(path, prefix, fields[path.name], sums[path.name]) for path in paths]
+            files = self._store_all(paths, prefix, fields, sums)
             write_manifest(self.stack.storage, prefix, files)
             lease.confirm()
             self._show(value, RawLoad(prefix, {_DIGEST: digest, "run": self.run}))
@@ -181,13 +185,25 @@ class Arrival:
             )
         return found
 
+    def _store_all(
+        self, paths: Sequence[Path], prefix: str, fields: Mapping[str, int], sums: Mapping[str, str]
+    ) -> list[Loaded]:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            stored = [threads.submit(self._store, one, prefix, fields[one.name], sums[one.name]) for one in paths]
+            try:
+                files = [one.result() for one in stored]
+            finally:
+                threads.shutdown(cancel_futures=True)
+        for file in files:
+            self.log(f"{self.table}: stored {file.name}, {file.size} bytes, {file.lines} lines")
+        return files
+
     def _store(self, path: Path, prefix: str, fields: int, sha256: str) -> Loaded:
         with path.open("rb") as file:
             counted = LineCount(file, path.name)
             stored = self.stack.storage.put(prefix + path.name, counted)
         if stored.sha256 != sha256:
             raise WriteError(f"{self.table} was not loaded: {path.name} changed while it was read. Load it again.")
-        self.log(f"{self.table}: stored {path.name}, {stored.size} bytes, {counted.lines} lines")
         return Loaded(name=path.name, size=stored.size, sha256=sha256, lines=counted.lines, fields=fields)
 
     def _show(self, value: str, load: RawLoad) -> None:
