@@ -51,14 +51,18 @@ def take_note(home: Path, begun: Unfinished | None) -> None:
     partial.replace(home / _NOTE)
 
 
-def require_finished(home: Path) -> None:
+def require_finished(home: Path, *, but: str = "") -> None:
     """Refuse to go on while a box is half upgraded or half restored.
+
+    Args:
+        home: The box's.
+        but: The command whose own unfinished work is no reason.
 
     Raises:
         ComponentError: It is; the sentence says how to go on or back.
     """
     begun = unfinished(home)
-    if begun is None:
+    if begun is None or begun.command == but:
         return
     on = "" if begun.command == "restore" else "`headwater upgrade` goes on, "
     raise ComponentError(

@@ -90,9 +90,8 @@ class Keeper:
             HeadwaterError: Before the backup was good: nothing was changed. After it: how to go on and back.
         """
         with alone(self.home, self.say, "upgrade") as waited_for:
+            require_finished(self.home, but="upgrade")
             begun = unfinished(self.home)
-            if begun is not None and begun.command == "restore":
-                require_finished(self.home)
             if begun is None and waited_for and not self._is_behind():
                 self.say("box", f"that {waited_for} has brought all data to this release; nothing is left to do")
                 return

@@ -12,6 +12,7 @@ from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.programs import with_needs
 from headwater.box.serving import require_made, require_supervised
+from headwater.box.unfinished import require_finished
 from headwater.box.upgrade import Keeper
 from headwater.cli.output import as_json, objects_as_table, output_option
 from headwater.cli.starting import prepare, teller
@@ -88,6 +89,7 @@ def _profile() -> Profile:
 
 def _made() -> Profile:
     profile = _profile()
+    require_finished(profile.home, but="upgrade")  # half restored, its logins may be set aside
     require_made(profile)
     return profile
 
