@@ -82,7 +82,7 @@ def _virtual(one: Document, tables: Mapping[str, Sequence[str]], profile: Profil
         name=name,
         kind="dataset",
         title=str(one.data["title"]),
-        url=f"http://{profile.public_address('superset')}/explore/?datasource_type=table&datasource_id={number_of(one)}",
+        url=f"{profile.url('superset')}/explore/?datasource_type=table&datasource_id={number_of(one)}",
         columns=tuple(ColumnFacts(column.lower()) for column in one.data["listed"]),
         lineage=((Origin.PARSED, replace(read, target=name)),),
         code=sql,
@@ -91,7 +91,7 @@ def _virtual(one: Document, tables: Mapping[str, Sequence[str]], profile: Profil
 
 def _shown(documents: Documents, profile: Profile) -> dict[str, str]:
     """Return where charts are shown: their own page in Superset, or the first dashboard that has them."""
-    page = f"http://{profile.public_address('superset')}/explore/?slice_id="
+    page = f"{profile.url('superset')}/explore/?slice_id="
     shown = {one.name: f"{page}{number}" for one in documents.of("charts") if (number := number_of(one))}
     for one in documents.of("dashboards"):
         for _, name in charts_in(one.data):

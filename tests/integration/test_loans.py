@@ -160,13 +160,14 @@ def test_the_catalog_knows_who_wrote_what(loans):
 def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
     """Column by column through two Spark functions, as their runs were seen, and on the column's page."""
     box, _, _ = loans
-    asked = ("lineage", "curated.loan_vintage.default_rate", "--columns", "--depth", "20", "-o", "json")
+    asked = ("lineage", "curated.loan_vintage.cumulative_default_rate", "--columns", "--depth", "20", "-o", "json")
     columns = json.loads(headwater(box, *asked).stdout)["columns"]
     sources = {(one["source"], one["source_column"]) for one in columns}
     targets = {(one["target"], one["target_column"]) for one in columns}
 
-    assert ("partitioned.loan_performance", "current_loan_delinquency_status") in sources
-    assert ("raw.loan_performance", "current_loan_delinquency_status") in sources
+    assert ("partitioned.loan_performance", "loan_age") in sources
+    # A function gets a raw table's lines, and Spark calls a line `value`.
+    assert ("raw.loan_performance", "value") in sources
     assert ("chart:default_curves", "default_rate") in targets
     tables = json.loads(headwater(box, "lineage", "curated.loan_vintage", "--depth", "20", "-o", "json").stdout)[
         "nodes"
@@ -174,7 +175,7 @@ def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
     assert "files:data/loans" in {one["name"] for one in tables}
     page = requests.get(
         f"http://{box.address('catalog')}/column",
-        params={"name": "curated.loan_vintage", "column": "default_rate"},
+        params={"name": "curated.loan_vintage", "column": "cumulative_default_rate"},
         timeout=30,
     ).text
     assert "raw.loan_performance" in page

@@ -20,8 +20,8 @@ def site_of(profile: Profile) -> Site:
     """Return what pages are made with and lead to."""
     return Site(
         libraries=Box(profile).runtimes.path("pages"),
-        dagster=profile.public_address("dagster"),
-        superset=profile.public_address("superset"),
+        dagster=profile.url("dagster"),
+        superset=profile.url("superset"),
     )
 
 
