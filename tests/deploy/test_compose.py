@@ -11,7 +11,7 @@ from itertools import chain
 
 import pytest
 from compose_file import COMPOSE, MissingError, compose_file, environment_of
-from headwater.box.component import Box, Component
+from headwater.box.component import MIGRATE, Box, Component
 from headwater.box.components import all_components
 from headwater.box.envfile import PARTS, ensure_env
 from headwater.box.images import image_of
@@ -149,7 +149,7 @@ def test_a_password_that_is_not_given_is_named(name, login, tmp_path):
 def test_what_a_service_is_given_is_what_it_needs(name):
     """The passwords of the core's own list, and no others."""
     component, _, role = SERVICES[name]["command"][2].partition(":")
-    logins = COMPONENTS[component].logins.get("migrate" if name in JOBS else role, ())
+    logins = COMPONENTS[component].logins.get(MIGRATE if name in JOBS else role, ())
     given = {one for one in SERVICES[name]["environment"] if one.startswith("HEADWATER_PASSWORD_")}
 
     assert given == set(map(password_variable, logins))

@@ -21,6 +21,7 @@ from compose_file import ROOT, arrow_ends
 from composed import Composed
 from headwater.box.arrows import PEOPLE, arrows
 from headwater.box.components import all_components
+from headwater.box.programs import programs
 from headwater.credentials import LOGINS, new_password, password_variable
 from headwater.profile import Profile
 from image_roots import image_roots
@@ -32,7 +33,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 PLACE = ROOT / ".headwater-test" / "wiring"
 IMAGES = ROOT / ".headwater-images"
 STARTED = [one for one in all_components().values() if not one.on_demand]
-ARROWS = sorted(arrows(STARTED), key=lambda one: (step_of(one), one))
+ARROWS = sorted(arrows(programs(STARTED)), key=lambda one: (step_of(one), one))
 PORTS = Profile.load({"HEADWATER_PROFILE": "compose"})
 
 
