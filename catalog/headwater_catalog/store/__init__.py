@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from headwater.box.components.databases import pool_of
 from headwater.errors import ComponentError
 
 from headwater_catalog.store._found import NotFound
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
-    from psycopg_pool import ConnectionPool
 
     from headwater_catalog.model import Alias, TableFacts
     from headwater_catalog.notices import Notice, TableState
@@ -58,18 +58,8 @@ class Store:
     """
 
     def __init__(self, url: str, bucket: str) -> None:
-        from psycopg_pool import ConnectionPool as Pool  # noqa: PLC0415 - slow to import
-
         self._bucket, self._choices = bucket, Choices()
-        self._pool: ConnectionPool[Connection[Any]] = Pool(
-            url,
-            min_size=1,
-            max_size=_CONNECTIONS,
-            open=False,
-            timeout=10,
-            check=Pool.check_connection,  # PostgreSQL may have been started anew since
-            kwargs={"options": "-c TimeZone=UTC"},
-        )
+        self._pool = pool_of(url, _CONNECTIONS)
 
     def __enter__(self) -> Self:
         """Open the connections."""
