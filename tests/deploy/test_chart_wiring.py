@@ -23,28 +23,17 @@ from chart import (
 )
 from compose_file import image_environment
 from headwater.box.arrows import CLI, PEOPLE, arrows
-from headwater.box.component import MIGRATE, Box
+from headwater.box.component import MIGRATE
 from headwater.box.components import all_components
-from headwater.box.runtimes import Runtimes
 from headwater.box.wiring import cluster_programs, migrating
 from headwater.credentials import LOGINS, password_variable, user_variable
 from headwater.profile import PORTS, SETTINGS, Profile
+from unstarted import FetchedBox
 
 COMPONENTS = all_components()
 PROGRAMS = {one.name.replace(":", "-"): one for one in cluster_programs(COMPONENTS)}
 # A chart has no command line, and people come in by its Ingress.
 ARROWS = [one for one in arrows(cluster_programs(COMPONENTS)) if one.caller not in {CLI, PEOPLE}]
-
-
-class FetchedBox(Box):
-    """A box whose runtimes are taken for fetched, as they are in an image."""
-
-    @property
-    def runtimes(self):
-        """Return runtimes that have a path in any case."""
-        found = Runtimes(self.profile.cache)
-        found.path = lambda name: self.profile.cache / "runtimes" / name
-        return found
 
 
 def test_what_a_process_is_given_is_what_it_needs(objects):
