@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from headwater.box.components.databases import pool_of
 from headwater.errors import ComponentError
 
+from headwater_catalog.store._choices import Choices
 from headwater_catalog.store._found import NotFound
 from headwater_catalog.store._hand import Change, Editor, digest
 from headwater_catalog.store._health import WANTS
 from headwater_catalog.store._inventory import Entry
 from headwater_catalog.store._migrate import migrate, migrations_ahead
 from headwater_catalog.store._reads import Reader
-from headwater_catalog.store._search import SEARCH_WEIGHTS, Choices
+from headwater_catalog.store._search import SEARCH_WEIGHTS
 from headwater_catalog.store._subject import Invalid, SaidByCode
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Store:
     """
 
     def __init__(self, url: str, bucket: str) -> None:
-        self._bucket, self._choices = bucket, Choices()
         self._pool = pool_of(url, _CONNECTIONS)
+        self._bucket, self._choices = bucket, Choices(self._pool.connection)
 
     def __enter__(self) -> Self:
         """Open the connections."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from headwater_catalog.store._about import about, hidden_columns, past
+from headwater_catalog.store._choices import Choices
 from headwater_catalog.store._drift import drift_of, there_of
 from headwater_catalog.store._explain import Explainer
 from headwater_catalog.store._found import (
@@ -23,7 +24,7 @@ from headwater_catalog.store._inventory import Entry, entries
 from headwater_catalog.store._nodes import Nodes
 from headwater_catalog.store._runs import run_of
 from headwater_catalog.store._said import add_said
-from headwater_catalog.store._search import Choices, search
+from headwater_catalog.store._search import search
 from headwater_catalog.store._walked import breaks, graph_told, names_of
 
 if TYPE_CHECKING:

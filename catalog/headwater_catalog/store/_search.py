@@ -9,7 +9,6 @@ there is.
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-__all__ = ["SEARCH_WEIGHTS", "Choices", "search"]
+__all__ = ["SEARCH_WEIGHTS", "search"]
 
 # How alike a word must be; a name with one letter wrong still is, and one with two swapped is looked for as it is.
 _ALIKE = 0.35
@@ -43,7 +42,6 @@ SEARCH_WEIGHTS = {
     "domain": 0.7,
     "": 0.6,
 }
-_KEPT = 100
 _LAST = chr(0x10FFFF)
 # The same in SQL: the function ``tokens``.
 _WORD = re.compile(r"[^\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+")
@@ -93,30 +91,6 @@ def search(connection: Connection[Any], text: str, narrowed: Mapping[str, Any]) 
     ids = list(found)[: narrowed["limit"] + _MORE]
     results = _ranked(_rows(connection, _TOLD, {"ids": ids}), _said(connection, ids, words), words)
     return {"query": text, "results": results[: narrowed["limit"]]}
-
-
-class Choices:
-    """What search can be narrowed to, with how many tables each has.
-
-    It is counted over all tables, so it is kept for a hundred times as long as that took: for a blink in a small
-    catalog, for some seconds in a very large one.
-    """
-
-    def __init__(self) -> None:
-        self._counted: dict[str, Any] = {}
-        self._until = 0.0
-
-    def of(self, connection: Connection[Any]) -> dict[str, Any]:
-        """Return zones, owners, domains and tags."""
-        began = time.monotonic()
-        if began >= self._until:
-            self._counted = {
-                what: [{"name": name, "tables": count} for name, count in connection.execute(statement)]
-                for what, statement in _CHOICES.items()
-            }
-            now = time.monotonic()
-            self._until = now + _KEPT * (now - began)
-        return self._counted
 
 
 def _words(text: str) -> list[str]:
@@ -279,18 +253,3 @@ SELECT n.name, n.kind, n.title, n.doc, n.owner, n.tags, 0 AS score, '' AS matche
 {narrow}
 ORDER BY n.dropped_at IS NOT NULL, n.kind <> 'table', n.name LIMIT %(limit)s
 """
-
-_CHOICES = {
-    "zones": b"""SELECT split_part(name, '.', 1), count(*) FROM node
-      WHERE kind = 'table' AND name ~ '^[a-z_]+[.]' AND dropped_at IS NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20""",
-    "owners": b"""SELECT owner, count(*) FROM node WHERE owner <> '' AND dropped_at IS NULL
-      GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200""",
-    "domains": b"""SELECT domain, count(*) FROM node WHERE domain <> '' AND dropped_at IS NULL
-      GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200""",
-    "tags": b"""SELECT tag, count(DISTINCT id) FROM (
-        SELECT id, unnest(tags) AS tag FROM node WHERE dropped_at IS NULL AND tags <> '{}'
-        UNION ALL SELECT node_id, unnest(tags) FROM column_fact WHERE until IS NULL AND tags <> '{}'
-        UNION ALL SELECT node_id, key FROM by_hand WHERE what = 'tag'
-        UNION ALL SELECT node_id, tag FROM inherited) AS said
-      GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200""",
-}
