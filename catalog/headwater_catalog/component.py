@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar
 
-from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.component import MIGRATE, Command, Component, Hint, Schema
 from headwater.box.components.databases import connect, ensure_database, stored
 from headwater.errors import ComponentError
 
@@ -29,9 +29,9 @@ class CatalogComponent(Component):
     # It reads Superset's database for what was drawn there, and the lake for what of the past is left and for rows.
     logins: ClassVar[ByRole] = {
         "": ("catalog", "catalog-db", "superset-db", "minio", "spark", "trino", "trino-reader"),
-        "migrate": ("postgres", "catalog-db"),
+        MIGRATE: ("postgres", "catalog-db"),
     }
-    calls: ClassVar[ByRole] = {"": ("postgres", "metastore", "minio", "trino-tls"), "migrate": ("postgres",)}
+    calls: ClassVar[ByRole] = {"": ("postgres", "metastore", "minio", "trino-tls"), MIGRATE: ("postgres",)}
     listens: ClassVar[ByRole] = {"": ("catalog",)}
     database = "catalog-db"
     reads_project = True

@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.databases import connect, ensure_database
 from headwater.box.components.s3 import ensure_bucket
 from headwater.errors import ComponentError
@@ -29,11 +29,11 @@ class AwsApiComponent(Component):
     # Trino's login runs Athena's statements, Spark's is what the lake's adapters want.
     logins: ClassVar[ByRole] = {
         "": ("minio", "spark", "trino", "aws-api-db"),
-        "migrate": ("postgres", "minio", "aws-api-db"),
+        MIGRATE: ("postgres", "minio", "aws-api-db"),
     }
     calls: ClassVar[ByRole] = {
         "": ("postgres", "minio", "metastore", "trino-tls"),
-        "migrate": ("postgres", "minio"),
+        MIGRATE: ("postgres", "minio"),
     }
     listens: ClassVar[ByRole] = {"": ("aws-api",)}
     database = "aws-api-db"

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from headwater.box.components.databases import pool_of
 from headwater.errors import ComponentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
-    from psycopg_pool import ConnectionPool
 
 __all__ = ["Document", "Store", "Version", "migrate"]
 
@@ -110,17 +110,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        from psycopg_pool import ConnectionPool as Pool  # noqa: PLC0415 - slow to import
-
-        self._pool: ConnectionPool[Connection[Any]] = Pool(
-            url,
-            min_size=1,
-            max_size=_CONNECTIONS,
-            open=False,
-            timeout=10,
-            check=Pool.check_connection,  # PostgreSQL may have been started anew since
-            kwargs={"options": "-c TimeZone=UTC"},
-        )
+        self._pool = pool_of(url, _CONNECTIONS)
 
     def __enter__(self) -> Self:
         """Open the connections."""

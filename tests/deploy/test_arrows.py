@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from compose_file import ROOT, arrow_ends, compose_file
-from headwater.box.arrows import PEOPLE, Arrow, arrows
+from compose_file import ROOT, arrow_ends, compose_file, service_name
+from headwater.box.arrows import PEOPLE, arrows, bootstrap
 from headwater.box.component import MIGRATE
 from headwater.box.components import all_components
 from headwater.box.programs import programs
@@ -15,17 +15,18 @@ from headwater.profile import PORTS, Profile
 from platform_steps import Steps, step_of
 
 COMPONENTS = all_components()
-ARROWS = arrows(COMPONENTS.values())
+ARROWS = arrows(programs(COMPONENTS.values()))
 SERVICES = compose_file({password_variable(login): "x" for login in LOGINS})["services"]
 INSIDE = [one for one in ARROWS if one.caller != PEOPLE]
 
 
 def test_arrows_are_of_programs_and_ports_that_exist():
     """No role, bootstrap or port is misspelt, and each arrow is told once."""
-    callers = {one.name for one in programs(COMPONENTS.values())} | {f"{MIGRATE} {name}" for name in COMPONENTS}
+    callers = {one.name for one in programs(COMPONENTS.values())} | {bootstrap(name) for name in COMPONENTS}
 
     assert {one.caller for one in INSIDE} - {"cli"} <= callers
     assert {one.port for one in ARROWS} <= set(PORTS)
+    assert all(service_name(one.callee) == arrow_ends(one)[1] for one in ARROWS)
     assert len(set(ARROWS)) == len(ARROWS)
     for component in COMPONENTS.values():
         assert set(component.calls) <= {*component.roles, *component.cluster_roles, MIGRATE}
@@ -53,12 +54,12 @@ def test_the_docs_show_every_arrow():
     """The table in docs/compose.md is the data."""
     text = (ROOT / "docs" / "compose.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([^`]+)` \| ((?:`[^`]+`(?:, )?)+) \|$", text, re.MULTILINE)
-    shown = {Arrow(caller, port) for caller, ports in rows for port in re.findall(r"`([^`]+)`", ports)}
+    shown = {(caller, port) for caller, ports in rows for port in re.findall(r"`([^`]+)`", ports)}
 
-    assert shown == set(ARROWS)
+    assert shown == {(one.caller, one.port) for one in ARROWS}
 
 
-@pytest.mark.parametrize("arrow", arrows(one for one in COMPONENTS.values() if not one.on_demand), ids=str)
+@pytest.mark.parametrize("arrow", arrows(programs(one for one in COMPONENTS.values() if not one.on_demand)), ids=str)
 def test_the_wiring_test_has_a_step_that_needs_it(arrow):
     """Else an arrow could be in the list that nobody takes."""
     step = step_of(arrow)

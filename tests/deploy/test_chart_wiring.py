@@ -22,26 +22,18 @@ from chart import (
     variables,
 )
 from compose_file import image_environment
-from headwater.box.component import Box
+from headwater.box.arrows import CLI, PEOPLE, arrows
+from headwater.box.component import MIGRATE
 from headwater.box.components import all_components
-from headwater.box.runtimes import Runtimes
-from headwater.box.wiring import arrows, cluster_programs, migrating
+from headwater.box.wiring import cluster_programs, migrating
 from headwater.credentials import LOGINS, password_variable, user_variable
 from headwater.profile import PORTS, SETTINGS, Profile
+from unstarted import FetchedBox
 
 COMPONENTS = all_components()
 PROGRAMS = {one.name.replace(":", "-"): one for one in cluster_programs(COMPONENTS)}
-
-
-class FetchedBox(Box):
-    """A box whose runtimes are taken for fetched, as they are in an image."""
-
-    @property
-    def runtimes(self):
-        """Return runtimes that have a path in any case."""
-        found = Runtimes(self.profile.cache)
-        found.path = lambda name: self.profile.cache / "runtimes" / name
-        return found
+# A chart has no command line, and people come in by its Ingress.
+ARROWS = [one for one in arrows(cluster_programs(COMPONENTS)) if one.caller not in {CLI, PEOPLE}]
 
 
 def test_what_a_process_is_given_is_what_it_needs(objects):
@@ -52,8 +44,8 @@ def test_what_a_process_is_given_is_what_it_needs(objects):
             continue
         component, _, role = name.partition("-")
         logins = PROGRAMS[name].component.logins.get(PROGRAMS[name].role, ()) if name in PROGRAMS else ()
-        if role == "migrate":
-            logins = COMPONENTS[component].logins.get("migrate", ())
+        if role == MIGRATE:
+            logins = COMPONENTS[component].logins.get(MIGRATE, ())
         given = variables(pod["spec"]["containers"][0])
         wanted = {password_variable(login) for login in logins}
         if given.get("HEADWATER_S3") == "aws":
@@ -155,7 +147,7 @@ def selects(selector, labels):
 def test_every_port_is_in_a_policy(objects):
     """What a container listens on for others is let in to by its policy, where anybody calls it."""
     policies = of_kind(objects, "NetworkPolicy")
-    called = {arrow.port for arrow in arrows(COMPONENTS)}
+    called = {arrow.port for arrow in ARROWS}
     for name, pod in serving(objects).items():
         if not policies:
             continue
@@ -177,7 +169,7 @@ def test_policies_let_through_the_documented_arrows_and_no_others():
         me = next(name for name, labels in labelled.items() if selects(spec["podSelector"], labels))
         let_in |= {(other, port, me) for other, port in both(spec["ingress"], "from", labelled, ports)}
         let_out |= {(me, port, other) for other, port in both(spec["egress"], "to", labelled, ports)}
-    wanted = {(one.caller.replace(":", "-"), one.port, one.callee.replace(":", "-")) for one in arrows(COMPONENTS)}
+    wanted = {(one.caller.replace(":", "-"), one.port, one.callee.replace(":", "-")) for one in ARROWS}
 
     assert let_in == let_out == wanted | {("test", "trino-tls", "trino"), ("test", "catalog", "catalog")}
 
@@ -196,7 +188,7 @@ def test_the_page_shows_every_arrow():
     rows = [[part.strip(" `") for part in row.split("|")[1:-1]] for row in text.splitlines() if row.startswith("| `")]
     shown = {(row[0], row[1], callee) for row in rows if row[1] in PORTS for callee in row[2].split("`, `")}
 
-    assert shown == {(one.caller, one.port, one.callee) for one in arrows(COMPONENTS)}
+    assert shown == {(one.caller, one.port, one.callee) for one in ARROWS}
 
 
 def test_migrations_are_jobs_in_the_order_of_their_needs():

@@ -11,17 +11,17 @@ from itertools import chain
 
 import pytest
 from compose_file import COMPOSE, MissingError, compose_file, environment_of
-from headwater.box.component import Box, Component
+from headwater.box.component import MIGRATE, Component
 from headwater.box.components import all_components
 from headwater.box.envfile import PARTS, ensure_env
 from headwater.box.images import image_of
 from headwater.box.programs import find, programs
-from headwater.box.runtimes import Runtimes
 from headwater.credentials import LOGINS, password_variable
 from headwater.errors import ConfigError
 from headwater.profile import SETTINGS, Profile
 from headwater.stack import Stack
 from jsonschema import Draft202012Validator
+from unstarted import FetchedBox
 
 COMPONENTS = all_components()
 GIVEN = {password_variable(login): f"secret-of-{login}" for login in LOGINS}
@@ -30,17 +30,6 @@ SERVICES = FILE["services"]
 RUNNING = {name: one for name, one in SERVICES.items() if one["command"][:2] == ["headwater", "run"]}
 JOBS = {name: one for name, one in SERVICES.items() if one["command"][:2] == ["headwater", "migrate"]}
 HOME, MEMORY_MIB = "/var/lib/headwater", 8192
-
-
-class FetchedBox(Box):
-    """A box whose runtimes are taken for fetched, as they are in an image."""
-
-    @property
-    def runtimes(self):
-        """Return runtimes that have a path in any case."""
-        found = Runtimes(self.profile.cache)
-        found.path = lambda name: self.profile.cache / "runtimes" / name
-        return found
 
 
 def program_of(service):
@@ -149,7 +138,7 @@ def test_a_password_that_is_not_given_is_named(name, login, tmp_path):
 def test_what_a_service_is_given_is_what_it_needs(name):
     """The passwords of the core's own list, and no others."""
     component, _, role = SERVICES[name]["command"][2].partition(":")
-    logins = COMPONENTS[component].logins.get("migrate" if name in JOBS else role, ())
+    logins = COMPONENTS[component].logins.get(MIGRATE if name in JOBS else role, ())
     given = {one for one in SERVICES[name]["environment"] if one.startswith("HEADWATER_PASSWORD_")}
 
     assert given == set(map(password_variable, logins))

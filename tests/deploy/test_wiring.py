@@ -19,8 +19,10 @@ import pytest
 from command_line import headwater
 from compose_file import ROOT, arrow_ends
 from composed import Composed
-from headwater.box.arrows import PEOPLE, arrows
+from headwater.box.arrows import CLI, PEOPLE, arrows
 from headwater.box.components import all_components
+from headwater.box.envfile import PARTS
+from headwater.box.programs import programs
 from headwater.credentials import LOGINS, new_password, password_variable
 from headwater.profile import Profile
 from image_roots import image_roots
@@ -32,7 +34,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 PLACE = ROOT / ".headwater-test" / "wiring"
 IMAGES = ROOT / ".headwater-images"
 STARTED = [one for one in all_components().values() if not one.on_demand]
-ARROWS = sorted(arrows(STARTED), key=lambda one: (step_of(one), one))
+ARROWS = sorted(arrows(programs(STARTED)), key=lambda one: (step_of(one), one))
 PORTS = Profile.load({"HEADWATER_PROFILE": "compose"})
 
 
@@ -65,13 +67,14 @@ def steps(tools):
     shutil.rmtree(PLACE, ignore_errors=True)
     passwords = {login: new_password() for login in LOGINS}
     variables = {password_variable(login): text for login, text in passwords.items()}
-    services = services_of_compose({**variables, "HEADWATER_PROJECT": str(make_project(PLACE / "project"))})
+    every = services_of_compose({**variables, "HEADWATER_PROJECT": str(make_project(PLACE / "project"))})
+    services = {name: one for name, one in every.items() if one.parts <= {*PARTS, CLI}}
     images = image_roots(IMAGES, (one.image for one in services.values()))
     with World(PLACE, [*services, PEOPLE], images) as world:
         world.allow(map(link_of, ARROWS))
         world.publish(PEOPLE, services.values())
         composed = Composed(world, services)
-        composed.up([name for name in services if name != "cli"], 900)
+        composed.up([name for name in services if name != CLI], 900)
         yield Steps(world, composed, passwords, PLACE / "volumes" / "trust" / "ca.pem")
 
 

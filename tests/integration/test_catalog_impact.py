@@ -5,25 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from headwater_catalog.model import Alias, ColumnEdge, ColumnFacts, Kind, Lineage, Origin, Promise, TableFacts
+from defined import declared
+from headwater_catalog.model import Alias, ColumnEdge, Kind, Promise, TableFacts
 from headwater_catalog.store import NotFound
 from lineage_events import body, event, facet, new_run, trino_table
 
 pytestmark = pytest.mark.box
-
-
-def declared(name: str, *sources: str, columns: tuple[str, ...] = ("id",), edges: tuple[ColumnEdge, ...] = ()):
-    """A definition."""
-    said = [(Origin.DECLARED, Lineage(target=name, sources=sources))]
-    if edges:
-        said.append((Origin.PARSED, Lineage(target=name, sources=sources, columns=frozenset(edges))))
-    return TableFacts(
-        name=name,
-        doc=f"Rows of {name}.",
-        owner="team:t",
-        columns=tuple(ColumnFacts(one, "int") for one in columns),
-        lineage=tuple(said),
-    )
 
 
 def test_impact_names_tables_columns_owners_and_doubt(store):

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from defined import declared
 from headwater.box.components.databases import connect
 from headwater.errors import ComponentError
-from headwater_catalog.model import ColumnEdge, ColumnFacts, Kind, Lineage, Origin, TableFacts
+from headwater_catalog.model import ColumnEdge, Kind
 from headwater_catalog.openlineage import InvalidEvent
 from headwater_catalog.store import NotFound, Store, migrate
 from headwater_catalog.store._edges import saw_edge
@@ -197,20 +198,6 @@ def test_a_merge_is_no_loop_unless_its_values_are(store):
     counted = {"n": [("curated.b", "n", "TRANSFORMATION")]}
     send(store, event("COMPLETE", new_run(), inputs=merge, outputs=[spark_table("curated.b", columns=counted)]))
     assert pairs(graph(store, "curated.b")) == {("raw.a", "curated.b"), ("curated.b", "curated.b")}
-
-
-def declared(name: str, *sources: str, columns: tuple[str, ...] = ("id",), edges: tuple[ColumnEdge, ...] = ()):
-    """A definition."""
-    said = [(Origin.DECLARED, Lineage(target=name, sources=sources))]
-    if edges:
-        said.append((Origin.PARSED, Lineage(target=name, sources=sources, columns=frozenset(edges))))
-    return TableFacts(
-        name=name,
-        doc=f"Rows of {name}.",
-        owner="team:t",
-        columns=tuple(ColumnFacts(one, "int") for one in columns),
-        lineage=tuple(said),
-    )
 
 
 def test_definitions_are_replaced_and_remembered(store):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from headwater.box.component import MIGRATE
 from headwater.profile import Profile
 
 if TYPE_CHECKING:
@@ -59,10 +60,19 @@ def image_of_service(service: Mapping[str, Any]) -> str:
     return name
 
 
+def service_name(caller: str) -> str:
+    """Return the compose file's service that is one of the callers of ``headwater.box.arrows``.
+
+    >>> service_name("dagster:daemon"), service_name("trino:migrate")
+    ('dagster-daemon', 'migrate-trino')
+    """
+    component, _, role = caller.partition(":")
+    return f"{MIGRATE}-{component}" if role == MIGRATE else _SERVICES.get(caller, caller.replace(":", "-"))
+
+
 def arrow_ends(arrow: Arrow) -> tuple[str, str]:
     """Return the services of the compose file that an arrow goes from and to."""
-    caller = _SERVICES.get(arrow.caller, re.sub("[ :]", "-", arrow.caller))
-    return caller, Profile.load({"HEADWATER_PROFILE": "compose"}).host_of(arrow.port)
+    return service_name(arrow.caller), Profile.load({"HEADWATER_PROFILE": "compose"}).host_of(arrow.port)
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:

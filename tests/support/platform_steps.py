@@ -10,7 +10,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.arrows import CLI, PEOPLE
+from compose_file import service_name
+from headwater.box.arrows import CLI, PEOPLE, bootstrap
+from headwater.box.components import all_components
 from wiring import NotReadyError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["StepError", "Steps", "step_of"]
 
 _PEOPLE = Path(__file__).with_name("people.py")
-_MIGRATE = "migrate "
+_BOOTSTRAPS = {bootstrap(name) for name in all_components()}
 _TICKS = """{ sensorOrError(sensorSelector: {repositoryLocationName: "headwater", repositoryName: "__repository__",
   sensorName: "new_raw_files"}) { __typename ... on Sensor { sensorState { ticks(limit: 1) {
   timestamp status error { message } } } } } }"""
@@ -78,7 +80,7 @@ def step_of(arrow: Arrow) -> str:
     Raises:
         KeyError: Nobody has said which.
     """
-    if arrow.caller.startswith(_MIGRATE):
+    if arrow.caller in _BOOTSTRAPS:
         return arrow.caller
     return _STEPS[arrow.caller, arrow.port]
 
@@ -107,8 +109,8 @@ class Steps:
         Raises:
             StepError: It did not work.
         """
-        if name.startswith(_MIGRATE):
-            return self._succeed(name.replace(" ", "-"))
+        if name in _BOOTSTRAPS:
+            return self._succeed(service_name(name))
         step: Callable[[], Any] = getattr(self, name)
         return step()
 

@@ -64,6 +64,7 @@ class Service:
         pids: How many processes and threads it may have.
         networks: Services that share one know each other by name.
         published: Ports for people.
+        parts: It starts only when one of these is asked for; in any case when there are none.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Service:
     pids: int = 0
     networks: frozenset[str] = frozenset({"default"})
     published: tuple[Published, ...] = ()
+    parts: frozenset[str] = frozenset()
 
 
 _CONDITIONS = {"service_healthy": "healthy", "service_completed_successfully": "done"}
@@ -115,6 +117,7 @@ def _of_compose(name: str, given: Mapping[str, Any]) -> Service:
         pids=limits["pids"],
         networks=frozenset(given.get("networks", ("default",))),
         published=tuple(map(_published, given.get("ports", ()))),
+        parts=frozenset(given.get("profiles", ())),
     )
 
 

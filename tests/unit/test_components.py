@@ -14,7 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from headwater.box.component import Box
 from headwater.box.components import (
     CORE,
     all_components,
@@ -32,6 +31,7 @@ from headwater.box.runtimes import Runtimes
 from headwater.credentials import LOGINS, ensure_credentials
 from headwater.errors import ConfigError
 from headwater.profile import PORTS, Profile
+from unstarted import FetchedBox
 
 COMPONENTS = {
     "postgres": postgres.PostgresComponent(),
@@ -41,17 +41,6 @@ COMPONENTS = {
     "trino": trino.TrinoComponent(),
     "superset": superset.SupersetComponent(),
 }
-
-
-class FetchedBox(Box):
-    """A box whose runtimes are taken for fetched."""
-
-    @property
-    def runtimes(self):
-        """Return runtimes that have a path in any case."""
-        found = Runtimes(self.profile.cache)
-        found.path = lambda name: self.profile.cache / "runtimes" / name
-        return found
 
 
 @pytest.fixture

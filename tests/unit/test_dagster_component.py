@@ -21,6 +21,7 @@ from headwater.project import definition_states
 from headwater_assets.lib import webserver
 from headwater_assets.lib.component import DagsterComponent
 from headwater_assets.lib.webserver import Webserver
+from unstarted import idle_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,15 +75,8 @@ def test_the_configuration_is_one_that_dagster_takes(box):
 @pytest.mark.parametrize("role", DagsterComponent.roles)
 def test_a_role_that_is_down_is_one_sentence(tmp_path, role):
     """The probe of a role that does not run is an error of Headwater's that says what did not answer."""
-    home = tmp_path / "home"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        first = min(free.getsockname()[1], 60000)
-    profile = Profile.load({}, HEADWATER_PROJECT=str(tmp_path), HEADWATER_HOME=str(home), HEADWATER_PORT=str(first))
-    ensure_credentials(home)
-
     with pytest.raises(ComponentError, match="answer|refused|heartbeat"):
-        DagsterComponent().probe(Box(profile), role)
+        DagsterComponent().probe(idle_box(tmp_path), role)
 
 
 def test_a_webserver_that_is_away_is_one_sentence():

@@ -2,7 +2,7 @@
 
 import pytest
 from headwater.box.component import Command, Component
-from headwater.box.programs import find, programs, tiers, with_needs
+from headwater.box.programs import find, programs, tiers, to_start, with_needs
 from headwater.errors import ConfigError
 
 
@@ -52,6 +52,16 @@ def test_a_circle_is_refused_by_name():
 def test_asking_for_one_component_brings_all_it_needs():
     """`up trino` starts the metastore and what that needs, and nothing else."""
     assert set(with_needs(COMPONENTS, ["trino"])) == {"trino", "metastore", "minio", "postgres"}
+
+
+def test_what_few_use_starts_only_when_it_is_named():
+    """`up` and `upgrade` without names leave out what is there on demand."""
+    rare = _component("rare", ("postgres",))
+    type(rare).on_demand = True
+    components = {**COMPONENTS, "rare": rare}
+
+    assert set(to_start(components, [])) == set(COMPONENTS)
+    assert set(to_start(components, ["rare"])) == {"rare", "postgres"}
 
 
 def test_an_unknown_component_is_refused_with_the_list():

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.component import MIGRATE, Command, Component, Hint, Schema
 from headwater.box.components.databases import connect, database_url, ensure_database, stored
 from headwater.box.components.revisions import alembic_schema
 from headwater.errors import ComponentError
@@ -41,13 +41,13 @@ class DagsterComponent(Component):
     logins: ClassVar[ByRole] = {
         **dict.fromkeys(("webserver", "daemon", "code"), ("dagster-db",)),
         "runner": ("dagster-db", "minio", "spark", "trino", "catalog"),
-        "migrate": ("postgres", "dagster-db"),
+        MIGRATE: ("postgres", "dagster-db"),
     }
     calls: ClassVar[ByRole] = {
         **dict.fromkeys(("webserver", "daemon"), ("postgres", "dagster-code")),
         "code": ("postgres",),
         "runner": ("postgres", "minio", "metastore", "spark", "trino-tls", "catalog"),
-        "migrate": ("postgres",),
+        MIGRATE: ("postgres",),
     }
     listens: ClassVar[ByRole] = {"webserver": ("dagster",), "code": ("dagster-code",)}
     database = "dagster-db"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from headwater.box.components.databases import pool_of
 from headwater.errors import ComponentError
 
 from headwater_catalog.store._choices import Choices
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
-    from psycopg_pool import ConnectionPool
 
     from headwater_catalog.model import Alias, TableFacts
     from headwater_catalog.notices import Notice, TableState
@@ -59,18 +59,8 @@ class Store:
     """
 
     def __init__(self, url: str, bucket: str) -> None:
-        from psycopg_pool import ConnectionPool as Pool  # noqa: PLC0415 - slow to import
-
-        self._bucket, self._choices = bucket, Choices(lambda: self._pool.connection())  # noqa: PLW0108 - the pool is made below
-        self._pool: ConnectionPool[Connection[Any]] = Pool(
-            url,
-            min_size=1,
-            max_size=_CONNECTIONS,
-            open=False,
-            timeout=10,
-            check=Pool.check_connection,  # PostgreSQL may have been started anew since
-            kwargs={"options": "-c TimeZone=UTC"},
-        )
+        self._pool = pool_of(url, _CONNECTIONS)
+        self._bucket, self._choices = bucket, Choices(self._pool.connection)
 
     def __enter__(self) -> Self:
         """Open the connections."""

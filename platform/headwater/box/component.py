@@ -153,7 +153,7 @@ class Component(ABC):
     stop_signal: ClassVar[str] = "TERM"
     # What of its data folder a backup holds; "." for all of it.
     keeps: ClassVar[tuple[str, ...]] = ()
-    # By role, and under "migrate" for the bootstrap: the logins whose passwords it needs, and the ports that it calls.
+    # By role, and under MIGRATE for the bootstrap: the logins whose passwords it needs, and the ports that it calls.
     # Where components are containers, that is all that each gets and may.
     logins: ClassVar[ByRole] = {}
     calls: ClassVar[ByRole] = {}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from headwater.box.component import Component
 
-__all__ = ["Program", "by_default", "find", "programs", "tiers", "with_needs"]
+__all__ = ["Program", "by_default", "find", "programs", "tiers", "to_start", "with_needs"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,15 @@ def tiers(components: Mapping[str, Component]) -> tuple[tuple[str, ...], ...]:
         found.append(ready)
         sorter.done(*ready)
     return tuple(found)
+
+
+def to_start(components: Mapping[str, Component], names: Iterable[str]) -> dict[str, Component]:
+    """Return the named components, or those that start unnamed when none is named, and all they need.
+
+    Raises:
+        ConfigError: A name is unknown.
+    """
+    return with_needs(components, tuple(names) or by_default(components))
 
 
 def with_needs(components: Mapping[str, Component], names: Iterable[str]) -> dict[str, Component]:

@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from headwater.box.component import MIGRATE
 from headwater.box.components.databases import is_migrated
 from headwater.box.programs import programs
 from headwater.errors import ComponentError, HeadwaterError
@@ -38,7 +39,7 @@ def wait_for_needs(box: Box, components: Mapping[str, Component], component: Com
     Raises:
         ComponentError: One was not ready in time; the sentence is its probe's.
     """
-    called = set(component.calls.get("migrate", ()))
+    called = set(component.calls.get(MIGRATE, ()))
     for program in programs(components[name] for name in component.needs):
         if called.isdisjoint(program.component.listens.get(program.role, ())):
             continue

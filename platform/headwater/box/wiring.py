@@ -1,8 +1,7 @@
-"""Who needs which password and calls whom, where components are containers: what the chart is rendered from. Pure."""
+"""Who needs which password and which ports, where components are containers: what the chart is rendered from. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.component import MIGRATE, Component
@@ -13,22 +12,7 @@ from headwater.profile import PORTS, service_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Arrow", "arrows", "cluster_programs", "migrating", "wiring"]
-
-
-@dataclass(frozen=True, order=True)
-class Arrow:
-    """One connection that is needed.
-
-    Args:
-        caller: Who opens it: ``component[:role]``, or ``component:migrate`` for a bootstrap.
-        port: Which of ``headwater.profile.PORTS``.
-        callee: Who listens there.
-    """
-
-    caller: str
-    port: str
-    callee: str
+__all__ = ["cluster_programs", "migrating", "wiring"]
 
 
 def cluster_programs(components: Mapping[str, Component]) -> tuple[Program, ...]:
@@ -41,21 +25,6 @@ def migrating(components: Mapping[str, Component]) -> tuple[str, ...]:
     """Return the names of the components that have a bootstrap, each after those that it needs."""
     ordered = [name for tier in tiers(components) for name in tier if not components[name].on_demand]
     return tuple(name for name in ordered if type(components[name]).migrate is not Component.migrate)
-
-
-def arrows(components: Mapping[str, Component]) -> tuple[Arrow, ...]:
-    """Return every connection between components that is needed, and so the only ones that are let through."""
-    every, listening = cluster_programs(components), dict[str, list[str]]()
-    for program in every:
-        for port in program.component.listens.get(program.role, ()):
-            listening.setdefault(port, []).append(program.name)
-    callers = [
-        (program.name, program.component.calls.get(program.role, ())) for program in cluster_programs(components)
-    ]
-    callers += [(f"{name}:{MIGRATE}", components[name].calls.get(MIGRATE, ())) for name in migrating(components)]
-    return tuple(
-        sorted(Arrow(caller, port, callee) for caller, ports in callers for port in ports for callee in listening[port])
-    )
 
 
 def wiring(components: Mapping[str, Component], first_port: int) -> dict[str, Any]:

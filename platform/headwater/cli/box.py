@@ -12,7 +12,7 @@ import click
 
 from headwater.box.component import Box
 from headwater.box.components import all_components
-from headwater.box.programs import by_default, find, programs, with_needs
+from headwater.box.programs import find, programs, to_start, with_needs
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.supervisor import Supervisor, served_project
 from headwater.box.unfinished import require_finished
@@ -58,7 +58,7 @@ def up(names: tuple[str, ...]) -> None:
 
     profile = _supervised()
     components = all_components()
-    wanted = with_needs(components, names or by_default(components))
+    wanted = to_start(components, names)
     prepare(profile, wanted)
     require_finished(profile.home)
     ensure_credentials(profile.home)

@@ -10,7 +10,7 @@ import click
 from headwater.box.backups import KEPT, KEPT_DAYS, backups
 from headwater.box.component import Box
 from headwater.box.components import all_components
-from headwater.box.programs import with_needs
+from headwater.box.programs import to_start
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.unfinished import require_finished
 from headwater.box.upgrade import Keeper
@@ -57,7 +57,7 @@ def upgrade(names: tuple[str, ...]) -> None:
     """
     profile, components = _made(), all_components()
     began = time.monotonic()
-    wanted = with_needs(components, names or components)
+    wanted = to_start(components, names)
     _keeper(profile, began).upgrade(wanted, partial(prepare, profile, wanted))
     click.echo(f"The box is upgraded and ready after {time.monotonic() - began:.1f} s.")
 

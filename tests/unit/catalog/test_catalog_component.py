@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 
 import pytest
-from headwater.box.component import Box
 from headwater.box.components import all_components
-from headwater.credentials import ensure_credentials
 from headwater.errors import ComponentError
-from headwater.profile import PORTS, Profile
+from headwater.profile import PORTS
 from headwater_catalog.component import CatalogComponent
+from unstarted import idle_box
 
 
 @pytest.fixture
-def box(tmp_path) -> Box:
+def box(tmp_path):
     """A box that has credentials and runs nothing, on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        first = min(free.getsockname()[1], 60000)
-    given = {"HEADWATER_PROJECT": str(tmp_path), "HEADWATER_HOME": str(tmp_path / "home"), "HEADWATER_PORT": str(first)}
-    profile = Profile.load(given)
-    ensure_credentials(profile.home)
-    return Box(profile)
+    return idle_box(tmp_path)
 
 
 def test_it_is_a_component_of_the_box(box):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg import Connection
+    from psycopg_pool import ConnectionPool
 
     from headwater.box.component import Component
     from headwater.profile import Profile
@@ -26,6 +27,7 @@ __all__ = [
     "is_migrated",
     "mark_migrated",
     "one_at_a_time",
+    "pool_of",
     "stored",
 ]
 
@@ -91,6 +93,26 @@ def connect(
         raise ComponentError(
             f"PostgreSQL at {profile.address('postgres')} refused {user}: {said}; see `headwater logs postgres`."
         ) from error
+
+
+def pool_of(url: str, most: int) -> ConnectionPool[Connection[Any]]:
+    """Return connections for a process that serves many at once; opening it is left to the caller.
+
+    Args:
+        url: Where the database is, with its password.
+        most: How many connections at most.
+    """
+    from psycopg_pool import ConnectionPool  # noqa: PLC0415 - slow to import
+
+    return ConnectionPool(
+        url,
+        min_size=1,
+        max_size=most,
+        open=False,
+        timeout=10,
+        check=ConnectionPool.check_connection,  # PostgreSQL may have been started anew since
+        kwargs={"options": "-c TimeZone=UTC"},
+    )
 
 
 def _words(profile: Profile) -> dict[str, Any]:

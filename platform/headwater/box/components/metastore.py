@@ -6,7 +6,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.component import MIGRATE, Command, Component, Hint, Schema
 from headwater.box.components.databases import connect, database_address, ensure_database, stored
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
@@ -39,8 +39,8 @@ class MetastoreComponent(Component):
     name = "metastore"
     needs = ("postgres", "minio")
     runtimes = ("metastore", "java21")
-    logins: ClassVar[ByRole] = {"": ("metastore-db", "minio"), "migrate": ("postgres", "metastore-db", "minio")}
-    calls: ClassVar[ByRole] = {"": ("postgres", "minio"), "migrate": ("postgres", "minio")}
+    logins: ClassVar[ByRole] = {"": ("metastore-db", "minio"), MIGRATE: ("postgres", "metastore-db", "minio")}
+    calls: ClassVar[ByRole] = {"": ("postgres", "minio"), MIGRATE: ("postgres", "minio")}
     listens: ClassVar[ByRole] = {"": ("metastore",)}
     database = "metastore-db"
     hints = (

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.component import MIGRATE, Command, Component, Hint, Schema
 from headwater.box.components.databases import connect
 from headwater.box.unprivileged import chosen_user, hand_over
 from headwater.errors import ComponentError
@@ -52,7 +52,7 @@ class PostgresComponent(Component):
     name = "postgres"
     runtimes = ("postgres",)
     keeps = (_CLUSTER,)
-    logins: ClassVar[ByRole] = {"": ("postgres",), "migrate": ("postgres",)}
+    logins: ClassVar[ByRole] = {"": ("postgres",), MIGRATE: ("postgres",)}
     listens: ClassVar[ByRole] = {"": ("postgres",)}
     # A smart shutdown (TERM) would wait for every client to leave.
     stop_signal = "INT"

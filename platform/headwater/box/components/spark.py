@@ -7,7 +7,7 @@ import uuid
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, console_log, frugal, opens
 from headwater.box.components.metastore import ensure_zones
@@ -93,7 +93,7 @@ class SparkComponent(Component):
     calls: ClassVar[ByRole] = {
         "": ("metastore", "minio", "catalog", "spark-blocks"),
         "executor": ("spark-driver", "spark-blocks", "minio"),
-        "migrate": ("metastore",),
+        MIGRATE: ("metastore",),
     }
     listens: ClassVar[ByRole] = {"": ("spark", "spark-driver", "spark-blocks"), "executor": ("spark-blocks",)}
     hints = (

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint, Schema
+from headwater.box.component import MIGRATE, Command, Component, Hint, Schema
 from headwater.box.components import superset_api, superset_setup
 from headwater.box.components.databases import database_url, ensure_database, stored
 from headwater.box.components.java import FRUGAL_ENV
@@ -110,9 +110,9 @@ class SupersetComponent(Component):
     runtimes = ("superset",)
     logins: ClassVar[ByRole] = {
         "": ("superset", "superset-db", "superset-secret"),
-        "migrate": ("postgres", "superset", "superset-db", "superset-secret", "trino-superset"),
+        MIGRATE: ("postgres", "superset", "superset-db", "superset-secret", "trino-superset"),
     }
-    calls: ClassVar[ByRole] = {"": ("postgres", "trino-tls"), "migrate": ("postgres",)}
+    calls: ClassVar[ByRole] = {"": ("postgres", "trino-tls"), MIGRATE: ("postgres",)}
     listens: ClassVar[ByRole] = {"": ("superset",)}
     database = "superset-db"
     hints = (

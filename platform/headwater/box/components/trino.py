@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headwater.box.component import Command, Component, Hint
+from headwater.box.component import MIGRATE, Command, Component, Hint
 from headwater.box.components.folders import scratch
 from headwater.box.components.java import FRUGAL_ENV, class_path, frugal, megabytes
 from headwater.box.components.metastore import ensure_zones
@@ -42,7 +42,7 @@ class TrinoComponent(Component):
     calls: ClassVar[ByRole] = {
         "": ("trino", "metastore", "minio", "catalog"),
         "worker": ("trino", "minio"),
-        "migrate": ("metastore",),
+        MIGRATE: ("metastore",),
     }
     listens: ClassVar[ByRole] = {"": ("trino", "trino-tls"), "worker": ("trino",)}
     hints = (
