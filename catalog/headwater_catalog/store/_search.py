@@ -129,7 +129,7 @@ def _ids(connection: Connection[Any], statement: str, asked: Mapping[str, Any]) 
 
 
 def _every(narrowed: Mapping[str, Any]) -> str:
-    how = [one for what, one in _NARROWED.items() if narrowed[what]]
+    how = [one for what, one in _NARROWED_ALONE.items() if narrowed[what]]
     return _EVERY.format(narrow=f"WHERE {' AND '.join(how)}" if how else "")
 
 
@@ -199,16 +199,27 @@ def _literal(text: str) -> str:
 _NARROWED = {
     "zone": "n.name >= %(zone)s || '.' AND n.name < %(zone)s || '/'",
     "owner": "n.owner = %(owner)s",
-    "tag": """n.id IN (SELECT id FROM node WHERE tags @> ARRAY[%(tag)s] UNION ALL
-      SELECT node_id FROM column_fact WHERE until IS NULL AND tags <> '{}' AND tags @> ARRAY[%(tag)s] UNION ALL
-      SELECT node_id FROM by_hand WHERE what = 'tag' AND key = %(tag)s UNION ALL
-      SELECT node_id FROM inherited WHERE tag = %(tag)s)""",
+    # Of each table that the words lead to: very many may have a tag.
+    "tag": """(n.tags @> ARRAY[%(tag)s]
+      OR EXISTS (SELECT 1 FROM column_fact AS c WHERE c.node_id = n.id AND c.until IS NULL AND c.tags <> '{}'
+        AND c.tags @> ARRAY[%(tag)s])
+      OR EXISTS (SELECT 1 FROM by_hand AS b WHERE b.node_id = n.id AND b.what = 'tag' AND b.key = %(tag)s)
+      OR EXISTS (SELECT 1 FROM inherited AS i WHERE i.node_id = n.id AND i.tag = %(tag)s))""",
     "domain": "n.domain = %(domain)s",
     "freshness": f"""n.kind = 'table' AND n.dropped_at IS NULL AND EXISTS (
       SELECT 1 FROM (SELECT written.at AS written_at, newer.name AS newer_upstream FROM (SELECT) AS one
         {FRESH_BY}) AS state
       WHERE (%(freshness)s = 'stale') = coalesce({WANTS["stale"]}, false)
         AND (%(freshness)s = 'stale' OR written_at IS NOT NULL))""",  # noqa: S608 - our own words only
+}
+
+# Where no word narrows, those with the tag are found by it.
+_NARROWED_ALONE = {
+    **_NARROWED,
+    "tag": """n.id IN (SELECT id FROM node WHERE tags @> ARRAY[%(tag)s] UNION ALL
+      SELECT node_id FROM column_fact WHERE until IS NULL AND tags <> '{}' AND tags @> ARRAY[%(tag)s] UNION ALL
+      SELECT node_id FROM by_hand WHERE what = 'tag' AND key = %(tag)s UNION ALL
+      SELECT node_id FROM inherited WHERE tag = %(tag)s)""",
 }
 
 _BEGINNING = """
