@@ -114,6 +114,8 @@ def _catalog(part: Mapping[str, Any] | None) -> Iterator[str]:
         growth = "" if one["growth"] is None else f"{one['growth']:.2f}"
         others = " | ".join(f"{one[key]:.3g} ms" if key in one else "" for key in ("plain_ms", "memory_ms"))
         yield f"| {one['name']} | {one['p50_ms']:.0f} ms | {one['p95_ms']:.0f} ms | {goal} | {growth} | {others} |"
+    if not all(one["met"] for one in part["figures"]):
+        yield f"\nWhat limits those that missed: {part['limit']}."
     yield (
         f"\nIt takes in {part['events_per_second']:.0f} OpenLineage events a second, and a new table is found"
         f" {part['searchable_p95_ms']:.0f} ms (p95) after its event was sent. Its process has {resident['idle']} MiB at"

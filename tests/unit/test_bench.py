@@ -179,8 +179,10 @@ def test_the_catalogs_figures_are_written_with_what_misses_its_goal():
         "events_per_second": 90.0,
         "searchable_p95_ms": 31.0,
         "resident_mib": {"idle": 60, "after": 90, "goal": 300, "met": True},
+        "limit": "the words",
     }
     written = table({"catalog": part})
+    assert "What limits those that missed: the words." in written
     assert "| table | 4 ms | 9 ms | 100 ms | 1.10 | 900 ms |  |" in written
     assert "| search page | 40 ms | 190 ms | 100 ms (missed) |  |  |  |" in written
     assert "90 OpenLineage events a second" in written
