@@ -173,6 +173,13 @@ def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
         "nodes"
     ]
     assert "files:data/loans" in {one["name"] for one in tables}
+    # A share is made of the status itself; of the default rate, a count, the status decides rows and no value.
+    share = ("lineage", "curated.loan_vintage.share_90_days", "--columns", "--depth", "20", "-o", "json")
+    behind = json.loads(headwater(box, *share).stdout)["columns"]
+    sources = {(one["source"], one["source_column"]) for one in behind}
+    assert ("partitioned.loan_performance", "current_loan_delinquency_status") in sources
+    assert ("raw.loan_performance", "value") in sources
+    assert "chart:behind_90_curves" in {one["target"] for one in behind}
     page = requests.get(
         f"http://{box.address('catalog')}/column",
         params={"name": "curated.loan_vintage", "column": "cumulative_default_rate"},
