@@ -14,9 +14,9 @@ from wiring import missing_tools
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
 COMPONENTS = all_components()
-# HEADWATER_TEST_FROM_NOTHING=1 has the steps fetch everything, which takes long; else they find what `headwater fetch`
+# TEST_FROM_NOTHING=1 has the steps fetch everything, which takes long; else they find what `headwater fetch`
 # has brought to this machine.
-FROM_NOTHING = bool(os.environ.get("HEADWATER_TEST_FROM_NOTHING"))
+FROM_NOTHING = bool(os.environ.get("TEST_FROM_NOTHING"))
 PLACE = ROOT / ".headwater-images" / ("from-nothing" if FROM_NOTHING else "")
 UNWANTED = ("usr/bin/gcc", "usr/bin/cc", "usr/bin/go", "usr/bin/git", "root/.cache", "root/go", "root/.m2", "src",
             "var/lib/apt/lists/*_Packages")  # fmt: skip
@@ -27,7 +27,7 @@ CACHE = "opt/headwater/cache"
 def images():
     """Every component's image."""
     if why := missing_tools():
-        (pytest.fail if os.environ.get("HEADWATER_CI") else pytest.skip)(f"no image can be made here: {why}")
+        (pytest.fail if os.environ.get("TEST_NO_SKIP") else pytest.skip)(f"no image can be made here: {why}")
     return image_roots(PLACE, COMPONENTS, from_nothing=FROM_NOTHING)
 
 
