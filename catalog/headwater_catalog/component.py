@@ -28,7 +28,7 @@ class CatalogComponent(Component):
     runtimes = ("pages",)
     # It reads Superset's database for what was drawn there, and the lake for what of the past is left and for rows.
     logins: ClassVar[ByRole] = {
-        "": ("catalog", "catalog-db", "superset-db", "minio", "spark", "trino", "trino-reader"),
+        "": ("catalog", "catalog-db", "superset-db", "minio", "trino-reader"),
         MIGRATE: ("postgres", "catalog-db"),
     }
     calls: ClassVar[ByRole] = {"": ("postgres", "metastore", "minio", "trino-tls"), MIGRATE: ("postgres",)}

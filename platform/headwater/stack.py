@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from headwater.metastores.hive import HiveMetastore
 from headwater.storage import S3Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
     from headwater.engines.base import Engine
     from headwater.metastores.base import Metastore
@@ -85,15 +86,13 @@ class _Adapters(ABC):
 
 class _Box(_Adapters):
     def build(self, profile: Profile) -> Stack:
-        logins = profile.credentials
-        spark = SparkEngine(host=profile.host_of("spark"), port=profile.port("spark"), token=logins.password("spark"))
         return Stack(
             profile=profile,
             storage=_storage(profile.store),
             metastore=HiveMetastore(
                 host=profile.host_of("metastore"), port=profile.port("metastore"), files=_files(profile.store)
             ),
-            engines={"spark": spark, "trino": _trino(profile, "trino")},
+            engines=_Engines({"spark": lambda: _spark(profile), "trino": lambda: _trino(profile, "trino")}),
         )
 
     def reader(self, profile: Profile, *, seconds: int, scanned: str) -> Engine:
@@ -110,7 +109,7 @@ class _Aws(_Adapters):
             storage=_storage(profile.store),
             metastore=GlueMetastore(region=profile.region, files=_files(profile.store)),
             # By the dialect that a definition names, so that it runs here untouched.
-            engines={"spark": _emr(profile), "trino": _athena(profile)},
+            engines=_Engines({"spark": lambda: _emr(profile), "trino": lambda: _athena(profile)}),
         )
 
     def reader(self, profile: Profile, *, seconds: int, scanned: str) -> Engine:
@@ -139,6 +138,30 @@ def _files(store: Store) -> dict[str, str]:
         "s3.connect-timeout": "10",
         "s3.request-timeout": "60",
     }
+
+
+class _Engines(Mapping[str, "Engine"]):
+    """Engines by name, each made when it is first asked for: a process needs the logins of those alone that it uses."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Engine]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Engine] = {}
+
+    def __getitem__(self, name: str) -> Engine:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def _spark(profile: Profile) -> Engine:
+    token = profile.credentials.password("spark")
+    return SparkEngine(host=profile.host_of("spark"), port=profile.port("spark"), token=token)
 
 
 def _emr(profile: Profile) -> Engine:

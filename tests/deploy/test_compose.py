@@ -144,21 +144,27 @@ def test_what_a_service_is_given_is_what_it_needs(name):
     assert given == set(map(password_variable, logins))
 
 
-@pytest.mark.parametrize("name", ["catalog", "dagster-runner", "cli"])
-def test_who_looks_into_the_lake_has_what_it_takes(name, tmp_path):
+def _stack(name, project):
+    given = {**environment_of(SERVICES[name]), "HEADWATER_HOME": HOME, "HEADWATER_PROJECT": str(project)}
+    return Stack.build(Profile.load(given))
+
+
+@pytest.mark.parametrize("name", ["dagster-runner", "cli"])
+def test_who_writes_to_the_lake_has_what_it_takes(name, tmp_path):
     """Every password that the lake's adapters want, and the certificate that Trino is verified with."""
-    given = {**environment_of(SERVICES[name]), "HEADWATER_HOME": HOME, "HEADWATER_PROJECT": str(tmp_path)}
-    stack = Stack.build(Profile.load(given))
+    engines = dict(_stack(name, tmp_path).engines)
 
-    assert str(stack.engines["trino"].ca.parent) in mounts(SERVICES[name])
+    assert str(engines["trino"].ca.parent) in mounts(SERVICES[name])
 
 
-def test_the_catalog_sees_what_was_drawn_and_shows_rows():
-    """It reads Superset's database, and asks Trino as the login that may only read."""
+def test_the_catalog_sees_what_was_drawn_and_shows_rows(tmp_path):
+    """It reads Superset's database, and asks Trino as the login that may only read; it has none that could write."""
     given = SERVICES["catalog"]["environment"]
+    reader = _stack("catalog", tmp_path).reader(seconds=1, scanned="1MB")
 
+    assert str(reader.ca.parent) in mounts(SERVICES["catalog"])
     assert {password_variable("superset-db"), password_variable("trino-reader")} <= set(given)
-    assert password_variable("superset-secret") not in given
+    assert not {password_variable(login) for login in ("superset-secret", "spark", "trino")} & set(given)
 
 
 def test_only_jobs_hold_the_superusers_password():
