@@ -42,6 +42,7 @@ class CheckResult:
         columns: The columns that the check is about; empty when it is about whole rows.
         rows: Some of the rows that broke it, with personal data hidden.
         total: Rows that were checked.
+        whole: Whether it is about the number of rows, not about single ones.
     """
 
     check: str
@@ -52,11 +53,14 @@ class CheckResult:
     columns: tuple[str, ...] = ()
     rows: tuple[Mapping[str, Any], ...] = ()
     total: int = 0
+    whole: bool = False
 
     def __str__(self) -> str:
         """Return one sentence, without a full stop."""
         if self.passed:
             return f"{self.check} holds: {self.promise}"
+        if self.whole:
+            return f"{self.check} is broken: it promises that {self.promise}, but there are {self.total:,}"
         said = f"{self.check} is broken ({self.broken:,} of {self.total:,} rows): it promises that {self.promise}"
         shown = "; ".join(self._told(row) for row in self.rows[:_SHOWN])
         return f"{said}, but there is {shown}" if shown else said
@@ -186,6 +190,7 @@ def judge(
                 columns=check.columns,
                 rows=_shown(plan.table, samples.get(check.name, ())),
                 total=total,
+                whole=check.whole,
             ),
         )
     return tuple(results)

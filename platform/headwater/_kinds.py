@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from headwater._literals import Literal, literal, literal_problem
 from headwater.dialects import identifier
 from headwater.table import Check, Table
+from headwater.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,9 @@ BROKEN = '"_broken"'
 
 class Kind(Check):
     """A check that can be asked in SQL: either ``measure``, in one scan with others, or a statement of its own."""
+
+    # Whether no single row keeps or breaks it: the number of rows does.
+    whole: ClassVar[bool] = False
 
     def measure(self, table: Table) -> str:  # noqa: ARG002
         """Return the aggregate that counts broken rows, or nothing when one scan of the rows cannot tell."""
@@ -258,6 +262,7 @@ class RowCount(Kind):
 
     minimum: int = 1
     maximum: int | None = None
+    whole = True
 
     @property
     def name(self) -> str:
@@ -270,7 +275,7 @@ class RowCount(Kind):
     @property
     def promise(self) -> str:
         most = "" if self.maximum is None else f" and at most {self.maximum}"
-        return f"there are at least {self.minimum}{most} rows"
+        return f"there {'is' if self.minimum == 1 else 'are'} at least {amount(self.minimum, 'row')}{most}"
 
     def problems(self, table: Table) -> Iterator[str]:
         yield from super().problems(table)

@@ -62,7 +62,7 @@ SETTINGS = (
     Setting("HEADWATER_EMR_ROLE", "", "ARN of the role that Spark has there"),
     Setting("HEADWATER_EMR_IDLE", "15", "minutes that Spark waits there for more work"),
     Setting("HEADWATER_DAGSTER_RUNS", "2", "runs at once"),
-    Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take until it is ready"),
+    Setting("HEADWATER_START_TIMEOUT", "180", "seconds a component may take from its start until it is ready"),
     Setting("HEADWATER_LEASE", "60", "seconds without a sign of life after which a write counts as dead"),
     Setting("HEADWATER_MAINTAIN", "30 3 * * *", "when the lake is maintained, as a cron line in UTC; off for never"),
     Setting("HEADWATER_ALERT_WEBHOOK", "", "URL that gets failure and freshness alerts as JSON"),

@@ -93,7 +93,7 @@ class CheckFailed(WriteError):  # noqa: N818 - reads as the outcome it is
     def __str__(self) -> str:
         """Return the sentence that names every failed check."""
         said = "; ".join(str(failure) for failure in self.failures)
-        return f"{self.table} was not published: {said}. The table still holds its previous rows."
+        return f"{self.table} was not published: {said}. The table is as it was."
 
 
 class RowsLost(WriteError):  # noqa: N818

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import requests
@@ -189,18 +190,18 @@ def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
     assert "chart:default_curves" in page
 
 
+def _shown_in_readme(name):
+    """Return the file that the README shows, from the comment with its name on."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    return readme.partition(f"\n# {name}\n")[2].partition("\n```")[0] + "\n"
+
+
 def test_a_second_project_outside_the_repository_runs_on_the_box(loans, tmp_path):
-    """One folder with headwater.toml and one file is a project; `up` has the same box serve it, and go back."""
+    """The README's one, with headwater.toml and one file: `up` has the same box serve it, and go back."""
     box, _, _ = loans
-    (tmp_path / "headwater.toml").write_text('[project]\nname = "sales"\ndefinitions = ["tables"]\n')
     (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "big_states.py").write_text(
-        "from headwater import Column, Table\n"
-        "from headwater_assets.loans.loan_state import loan_state\n"
-        "big_states = Table(name='curated.big_states', doc='States with loans.', owner='team:sales',\n"
-        "    columns=(Column('state', 'string', 'State.'),), upstreams=(loan_state,),\n"
-        "    body='select distinct state from curated.loan_state')\n"
-    )
+    for name in ("headwater.toml", "tables/big_states.py"):
+        (tmp_path / name).write_text(_shown_in_readme(name))
     other = type(box).load({**box.environment(), "HEADWATER_PROJECT": str(tmp_path)})
     refused = headwater(other, "materialize", "curated.big_states", check=False)
     assert "serves the project in" in refused.stderr

@@ -211,6 +211,15 @@ def _answering(broken: dict[str, int]) -> tuple[list[str], Any]:
     return asked, run
 
 
+def test_too_few_rows_are_told_as_a_number_of_rows() -> None:
+    """Not as rows that broke it: there may be none."""
+    asked, run = _answering({"_1": 400})
+    *_, result = run_checks(_table(RowCount(500)), "t", "trino", run)
+
+    assert asked
+    assert str(result) == "row_count is broken: it promises that there are at least 500 rows, but there are 100"
+
+
 def test_passing_checks_fetch_no_rows() -> None:
     """Rows are only looked for when a check is broken."""
     asked, run = _answering({})
@@ -271,7 +280,7 @@ def test_a_check_of_no_known_kind_cannot_be_asked() -> None:
     [
         (InRange("rate", minimum=1), "rate is at least 1"),
         (InRange("rate", maximum=1), "rate is at most 1"),
-        (RowCount(1, 2), "there are at least 1 and at most 2 rows"),
+        (RowCount(1, 2), "there is at least 1 row and at most 2"),
         (InSet("state", ("a", "b")), "state is one of a, b"),
         (ForeignKey("id", PARENT, "code"), "(id) is found in curated.check_parent (code)"),
     ],

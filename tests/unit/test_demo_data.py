@@ -306,15 +306,28 @@ def test_a_second_run_of_the_same_request_writes_nothing(tmp_path):
     assert not write_loans(request(), tmp_path, force=True).already_there
 
 
-def test_another_request_replaces_nothing_unless_forced(tmp_path):
-    """It is refused in one sentence; forced, it leaves no file of the old data set behind."""
+def test_another_request_replaces_what_was_made_up(tmp_path):
+    """It says so, and leaves no file of the old data set behind."""
+    said = []
     write_loans(request(), tmp_path)
-    old = digests(tmp_path)
-    with pytest.raises(ConfigError, match="another request; add --force"):
-        write_loans(request(first_year=2019), tmp_path)
-    assert digests(tmp_path) == old
-    write_loans(request(first_year=2019), tmp_path, force=True)
+    write_loans(request(first_year=2019), tmp_path, say=said.append)
+
+    assert "another request, which these replace" in said[0]
     assert len(list(tmp_path.glob("*.txt"))) == 8
+
+
+def test_made_up_files_that_somebody_changed_are_not_replaced_unless_forced(tmp_path):
+    """Not even by a request that would only remove them."""
+    write_loans(request(), tmp_path)
+    theirs = tmp_path / "historical_data_2018Q1.txt"
+    theirs.write_text("mine now\n")
+    old = digests(tmp_path)
+    with pytest.raises(ConfigError, match=r"historical_data_2018Q1.txt is no longer as it was made up; add --force"):
+        write_loans(request(first_year=2019), tmp_path)
+
+    assert digests(tmp_path) == old
+    assert not write_loans(request(first_year=2019), tmp_path, force=True).already_there
+    assert not theirs.exists()
 
 
 def test_a_file_of_somebody_else_is_not_overwritten(tmp_path):

@@ -156,6 +156,8 @@ def _write_locked(request: LoansRequest, out: Path, *, force: bool, say: Say) ->
         return there
     if not force:
         _refuse_to_overwrite(request, out, manifest)
+    if manifest:
+        say(f"{out} holds demo data of another request, which these replace.")
     with _partial_folder(out) as partial:
         summary = Summary(tuple(_write_quarters(request, partial, say)))
         _publish(request, summary, partial=partial, out=out, old=manifest)
@@ -181,13 +183,13 @@ def _already_there(request: LoansRequest, out: Path, manifest: Mapping[str, Any]
 
 
 def _refuse_to_overwrite(request: LoansRequest, out: Path, manifest: Mapping[str, Any]) -> None:
-    """Stop before anything that stands in the folder would be replaced."""
-    if manifest:
-        raise ConfigError(f"{out} holds demo data of another request; add --force to replace it, or choose --out.")
-    for year, quarter, _ in request.quarters():
-        for name in _names(year, quarter).values():
-            if (out / name).exists():
-                raise ConfigError(f"{out / name} exists already; add --force to replace it, or choose --out.")
+    """Stop before anything would be replaced but what was made up, which can be made up again."""
+    made = {Path(file["name"]).name: file["bytes"] for file in manifest.get("files", ())}
+    wanted = {name for year, quarter, _ in request.quarters() for name in _names(year, quarter).values()}
+    for path in (out / name for name in sorted(wanted | set(made))):
+        if path.exists() and path.stat().st_size != made.get(path.name):
+            why = "is no longer as it was made up" if path.name in made else "exists already"
+            raise ConfigError(f"{path} {why}; add --force to replace it, or choose --out.")
 
 
 @contextmanager
