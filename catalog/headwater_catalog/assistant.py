@@ -55,23 +55,28 @@ def make_server(profile: Profile) -> MCPServer[Any]:
     from mcp.server.mcpserver import MCPServer as Server  # noqa: PLC0415 - slow to import
 
     server: MCPServer[Any] = Server("headwater", instructions=_INSTRUCTIONS, log_level="WARNING")
-    told = Client(profile)
+    has = _Tools(profile)
+    for work in (has.search, has.describe, has.lineage, has.impact, has.explain, has.history, has.sql):
+        server.add_tool(_in_one_sentence(profile, work), structured_output=False)
+    return server
 
-    def tool(work: Callable[Given, Answer]) -> Callable[Given, str]:
-        return server.tool(structured_output=False)(_in_one_sentence(profile, work))
 
-    @tool
-    def search(text: str, zone: str = "", owner: str = "", tag: str = "", limit: int = 20) -> Answer:
+class _Tools:
+    """What an assistant may ask: names, parameters and docstrings are shown to it as they stand here."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile, self._told = profile, Client(profile)
+
+    def search(self, text: str, zone: str = "", owner: str = "", tag: str = "", limit: int = 20) -> Answer:
         """Find tables, charts and dashboards by name, title, column, doc, owner or tag; typos do no harm."""
-        return told.get("search", q=text, zone=zone, owner=owner, tag=tag, limit=limit)
+        return self._told.get("search", q=text, zone=zone, owner=owner, tag=tag, limit=limit)
 
-    @tool
-    def describe(name: str) -> Answer:
+    def describe(self, name: str) -> Answer:
         """Tell all that is known of a table: columns and what they hold, owner, size, checks, runs, code, readers."""
-        return _brief(told.get("table", name=name))
+        return _brief(self._told.get("table", name=name))
 
-    @tool
     def lineage(
+        self,
         name: str,
         column: str = "",
         direction: Literal["up", "down", "both"] = "up",
@@ -82,7 +87,7 @@ def make_server(profile: Profile) -> MCPServer[Any]:
 
         as_of is a time, a run's id or a snapshot's id, and gives the graph as it was.
         """
-        return told.get(
+        return self._told.get(
             "lineage",
             name=name,
             column=column,
@@ -92,27 +97,21 @@ def make_server(profile: Profile) -> MCPServer[Any]:
             as_of=as_of,
         )
 
-    @tool
-    def impact(name: str, column: str = "") -> Answer:
+    def impact(self, name: str, column: str = "") -> Answer:
         """Tell every table, column, check, chart, dashboard and owner that breaks when a table or column goes."""
-        return told.get("impact", name=name, column=column)
+        return self._told.get("impact", name=name, column=column)
 
-    @tool
-    def explain(name: str, partition: str = "", column: str = "") -> Answer:
+    def explain(self, name: str, partition: str = "", column: str = "") -> Answer:
         """Tell the very runs, snapshots and files that a table's or chart's numbers come from, and what is left."""
-        return told.get("explain", name=name, partition=partition, column=column)
+        return self._told.get("explain", name=name, partition=partition, column=column)
 
-    @tool
-    def history(name: str, limit: int = 20) -> Answer:
+    def history(self, name: str, limit: int = 20) -> Answer:
         """Tell a table's runs, with rows, snapshots and errors, and how its columns changed."""
-        return told.get("history", name=name, limit=limit)
+        return self._told.get("history", name=name, limit=limit)
 
-    @tool
-    def sql(statement: str, limit: int = _ROWS) -> Answer:
+    def sql(self, statement: str, limit: int = _ROWS) -> Answer:
         """Run one read-only statement in Trino's SQL; at most 1000 rows are given, and the answer says when cut."""
-        return _rows(profile, statement, limit)
-
-    return server
+        return _rows(self._profile, statement, limit)
 
 
 def _brief(table: Answer) -> Answer:
