@@ -14,6 +14,7 @@ from headwater.table import ZONES
 from headwater_catalog.links import table_page
 from headwater_catalog.pages import Site, error_page
 from headwater_catalog.pages._addresses import ago, link
+from headwater_catalog.pages._charts import bars, values
 from headwater_catalog.pages._fields import described, term_fields
 from headwater_catalog.pages._render import HERE, marked, moment, render, size, took, zone
 from headwater_catalog.profiles import ColumnProfile, read_profile
@@ -393,3 +394,25 @@ def test_others_link_to_a_tables_page(tmp_path):
         table_page(profile, 'curated.a "b"')
         == f"http://127.0.0.1:{profile.port('catalog')}/table?name=curated.a+%22b%22"
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(2019, 2023, "2019 to 2023"), (300, 300, "300"), (-1234.5, 1e6, "-1234.5 to 1000000"), ("a", "b", "a to b")],
+)
+def test_values_are_shown_as_they_are(low, high, shown):
+    """A year, a zip code or a price is no count: nothing separates its thousands."""
+    held = ColumnProfile(kind="number", nulls=0, count=4, low=low, high=high)
+
+    assert values(held) == shown
+
+
+def test_edges_of_a_histogram_are_values_and_its_heights_counts():
+    """The years of a bar stand as years; how many rows it has may be separated."""
+    told = {"kind": "number", "histogram": {"exponent": 0, "bins": [[2019, 12000], [2020, 3]]}}
+    found = read_profile({"year": told})["year"]
+
+    assert [one.split("<")[0] for one in str(bars(found)).split("<title>")[1:]] == [
+        "2019 to 2020: 12,000",
+        "2020 to 2021: 3",
+    ]
