@@ -50,7 +50,8 @@ export class Drawing {
   // Draws anew; `anchor` stays where it is on the screen.
   show(model, found, anchor) {
     const before = anchor && this.found?.boxes.get(anchor);
-    const focus = document.activeElement?.getAttribute?.("data-key");
+    const focus = this.boxes.contains(document.activeElement) ? document.activeElement : null;
+    const [key, of] = focus ? [focus.getAttribute("data-key"), focus.closest(".node").getAttribute("data-name")] : [];
     this.found = found;
     this.svg.setAttribute("width", Math.ceil(found.width));
     this.svg.setAttribute("height", Math.ceil(found.height));
@@ -71,7 +72,11 @@ export class Drawing {
     const after = anchor && found.boxes.get(anchor);
     if (before && after) this.move((before.x - after.x) * this.scale, (before.y - after.y) * this.scale);
     else this.fit(false);
-    if (focus) this.boxes.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+    if (focus) (this.keyed(key) ?? this.keyed(`title ${of}`) ?? this.frame).focus({ preventScroll: true });
+  }
+
+  keyed(key) {
+    return this.boxes.querySelector(`[data-key="${CSS.escape(key)}"]`);
   }
 
   get scale() {
@@ -166,7 +171,7 @@ function drawTitle(node, box) {
 }
 
 function press(does, node, label, more, ...inside) {
-  const key = [does, node.name, more.column ?? ""].join(" ");
+  const key = [more.key ?? does, node.name, more.column ?? ""].join(" ");
   return make("g", { class: more.class ?? "press", role: "button", tabindex: 0, "aria-label": label, "aria-pressed": more.pressed ?? null, "data-press": does, "data-name": node.name, "data-column": more.column ?? null, "data-key": key, transform: more.transform ?? null }, ...inside, make("title", {}, label));
 }
 
@@ -201,5 +206,6 @@ function drawSide(node, box, way, { does, hidden }) {
   const what = way === "up" ? "it is made from" : "that read it";
   const label = does === "expand" ? `Show ${hidden} more ${hidden === 1 ? "table" : "tables"} ${what}: ${node.name}` : `Hide the tables ${what}: ${node.name}`;
   const x = way === "up" ? 0 : box.width;
-  return press(`${does} ${way}`, node, label, { transform: `translate(${x} ${HEAD / 2})` }, make("circle", { r: 8.5 }), make("text", { y: 4 }, does === "expand" ? "+" : "−"));
+  // One button whatever it does next: who pressed it finds it again.
+  return press(`${does} ${way}`, node, label, { key: `side ${way}`, transform: `translate(${x} ${HEAD / 2})` }, make("circle", { r: 8.5 }), make("text", { y: 4 }, does === "expand" ? "+" : "−"));
 }
