@@ -77,7 +77,7 @@ def _named(table: str, rows: Sequence[Sequence[Chart]]) -> list[list[Chart]]:
 
 
 def _row(charts: Sequence[Chart]) -> list[dict[str, Any]]:
-    tall = {"big_number_total": 20, "table": 60}
+    tall = {"big_number_total": 20, "table": 76}
     width = _WIDTHS[len(charts)]
     return [{"chart": chart, "width": width, "height": tall.get(data["kind"], 46)} for chart, data in charts]
 
@@ -121,8 +121,10 @@ def _kinds(seen: Survey) -> list[Chart]:
 def _top(column: ColumnSurvey) -> dict[str, Any]:
     title = f"Rows by {_words(column.name)}"
     if column.distinct <= _FEW:
-        shown = {"label_type": "percent", "labels_outside": False, "donut": True, "row_limit": _FEW}
-        return _chart(title, "pie", groupby=[column.name], metric=COUNT, sort_by_metric=True, **shown)
+        # Beside the ring a label is on the page's ground: on a dark slice it could not be read.
+        label = {"label_type": "percent", "labels_outside": True, "label_line": True, "legendType": "plain"}
+        ring = {"donut": True, "outerRadius": 66, "row_limit": _FEW}
+        return _chart(title, "pie", groupby=[column.name], metric=COUNT, sort_by_metric=True, **label, **ring)
     return _chart(
         title if column.distinct <= _MANY else f"Most frequent {_words(column.name)}",
         "echarts_timeseries_bar",

@@ -88,6 +88,7 @@ def test_a_table_is_shown_over_time_by_kind_and_by_spread():
     }
     assert charts["raw_any_by_sold_on"]["params"]["time_grain_sqla"] == "P1M"
     assert charts["raw_any_top_paid"]["kind"] == "pie"
+    assert charts["raw_any_top_paid"]["params"]["labels_outside"]
     assert charts["raw_any_top_state"]["params"]["row_limit"] == 10
     assert "/ 5) * 5" in charts["raw_any_spread_price"]["params"]["x_axis"]["sqlExpression"]
     assert "place" not in charts["raw_any_sample"]["params"]["all_columns"]
@@ -96,7 +97,7 @@ def test_a_table_is_shown_over_time_by_kind_and_by_spread():
 def _counted(params, values):
     """What a spread's bars hold of some values; Trino's SQL as DuckDB reads it."""
     bar, wanted = params["x_axis"]["sqlExpression"], params["adhoc_filters"][0]["sqlExpression"]
-    sql = f"SELECT {bar} AS bar, count(*) FROM seen WHERE {wanted} GROUP BY 1 ORDER BY 1"  # noqa: S608 - the draft's
+    sql = f"SELECT {bar} AS bar, count(*) FROM seen WHERE {wanted} GROUP BY 1 ORDER BY 1"
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE seen (fare DOUBLE)")
         connection.executemany("INSERT INTO seen VALUES (?)", [(one,) for one in values])
