@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["check_rows", "column_rows", "difference_rows", "fact_rows", "schema_rows", "short"]
+__all__ = [
+    "check_rows",
+    "column_rows",
+    "cut_sentence",
+    "difference_rows",
+    "fact_rows",
+    "impact_rows",
+    "lineage_rows",
+    "schema_rows",
+    "short",
+    "titled",
+]
 
 _DOC_WIDTH = 60
+_BESIDE = (("made from", "upstreams"), ("read by", "downstreams"))
 
 
 def fact_rows(answer: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what is known of a table as a whole, without what nobody told."""
     about = [
-        ("table", answer["name"]),
+        ("table", titled(answer["name"], answer["title"])),
         ("doc", answer["doc"]),
         ("owner", _with_source(answer, "owner")),
         ("domain", _with_source(answer, "domain")),
         ("tags", ", ".join(map(_label, answer["labels"]))),
         ("terms", ", ".join(one["term"] for one in answer["terms"])),
         ("defined in", answer["place"]),
-        ("made from", ", ".join(answer["upstreams"])),
-        ("read by", ", ".join(answer["downstreams"])),
+        *(
+            (what, ", ".join(titled(one, answer["titles"].get(one, "")) for one in answer[way]))
+            for what, way in _BESIDE
+        ),
         *_figures(answer),
         ("commit", _commit(answer)),
         ("dropped", answer["dropped_at"]),
@@ -113,6 +127,50 @@ def _label(one: dict[str, Any]) -> str:
     if one["from"] == "inherited":
         return f"{one['tag']} (from {one['table']}.{one['column']})"
     return f"{one['tag']} (by {one['who']})" if one["from"] == "hand" else str(one["tag"])
+
+
+def lineage_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the edges of a graph: between columns where it tells of any, else between tables."""
+    titles = {one["name"]: one["title"] for one in answer["nodes"]}
+
+    def end(one: dict[str, Any], side: str) -> str:
+        name, title, column = one[side], titles.get(one[side], ""), one.get(f"{side}_column", "")
+        return ", ".join(filter(None, (titled(name, title), column))) if title else f"{name}.{column}".rstrip(".")
+
+    return [
+        {"from": end(one, "source"), "to": end(one, "target"), "kind": one["kind"], "said": ", ".join(one["origins"])}
+        for one in answer["columns"]
+    ] or [
+        {"from": end(one, "source"), "to": end(one, "target"), "said": ", ".join(one["origins"])}
+        for one in answer["edges"]
+    ]
+
+
+def impact_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what breaks, without the addresses, which are long; JSON has them."""
+    return [
+        {
+            "what": one["title"] or one["table"],
+            "kind": one["kind"],
+            "columns and charts": ", ".join([*one["columns"], *one["charts"]]) or "which rows",
+            "certain": one["certain"],
+            "owner": one["owner"],
+            "steps": one["steps"],
+        }
+        for one in answer["breaks"]
+    ]
+
+
+def titled(name: str, title: str) -> str:
+    """Return a title with the name that leads to it, or the name of what has no title."""
+    return f"{title} ({name})" if title else name
+
+
+def cut_sentence(**bounds: int) -> str:
+    """Return that an answer is cut, and which options, with what they were, give more."""
+    said = " and ".join(f"--{option} {bound}" for option, bound in bounds.items())
+    show, larger = ("show", "larger ones") if len(bounds) > 1 else ("shows", "a larger one")
+    return f"The answer is cut: there is more than {said} {show}; give {larger}."
 
 
 def short(text: str) -> str:

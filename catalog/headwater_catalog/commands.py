@@ -9,10 +9,21 @@ from typing import Any
 
 import click
 from headwater.box.serving import require_running
-from headwater.cli.output import as_table, objects_as_table, output_option
+from headwater.cli.output import as_table, objects_as_table, output_option, terminal_width
 from headwater.profile import Profile
 
-from headwater_catalog._printed import check_rows, column_rows, difference_rows, fact_rows, schema_rows, short
+from headwater_catalog._printed import (
+    check_rows,
+    column_rows,
+    cut_sentence,
+    difference_rows,
+    fact_rows,
+    impact_rows,
+    lineage_rows,
+    schema_rows,
+    short,
+    titled,
+)
 from headwater_catalog.client import Client
 from headwater_catalog.model import FRESHNESS
 
@@ -34,7 +45,11 @@ def search(*, text: str, limit: int, output: str, **narrowed: str) -> None:
     """Find tables and terms by name, column, doc, owner or tag; a typo does no harm."""
     answer = _ask("search", q=text, limit=limit, **narrowed)
     rows = [
-        {"table": one["name"], "because": f"{one['in']}: {short(one['matched'])}", "owner": one["owner"]}
+        {
+            "table": titled(one["name"], one["title"]),
+            "because": f"{one['in']}: {short(one['matched'])}",
+            "owner": one["owner"],
+        }
         for one in answer["results"]
     ]
     _show(answer, output, objects_as_table(rows) or f"Nothing is like {text!r}.")
@@ -48,7 +63,7 @@ def table(name: str, output: str) -> None:
     answer = _ask("table", name=name)
     aliases = [{"alias": one["text"], "kind": one["kind"]} for one in answer["aliases"]]
     lists = (column_rows(answer), difference_rows(answer), check_rows(answer), aliases)
-    parts = [as_table(("what", "value"), fact_rows(answer)), *map(objects_as_table, lists)]
+    parts = [as_table(("what", "value"), fact_rows(answer), width=terminal_width()), *map(objects_as_table, lists)]
     _show(answer, output, "\n\n".join(part for part in parts if part))
 
 
@@ -56,10 +71,11 @@ def table(name: str, output: str) -> None:
 @click.argument("name", metavar="TABLE[.COLUMN]")
 @click.option("--direction", type=click.Choice(("both", "up", "down")), default="both", show_default=True)
 @click.option("--depth", default=3, show_default=True, help="Steps away.")
+@click.option("--limit", default=1000, show_default=True, help="At most so many tables, or columns.")
 @click.option("--columns", is_flag=True, help="Column by column.")
 @click.option("--as-of", metavar="RUN|TIME|SNAPSHOT", default="", help="As it was then.")
 @output_option("table", "json")
-def lineage(*, name: str, direction: str, depth: int, columns: bool, as_of: str, output: str) -> None:
+def lineage(*, name: str, direction: str, depth: int, limit: int, columns: bool, as_of: str, output: str) -> None:
     """Show what a table or column is made of, and what is made of it."""
     given, column = _split(name)
     answer = _ask(
@@ -69,54 +85,37 @@ def lineage(*, name: str, direction: str, depth: int, columns: bool, as_of: str,
         columns=str(columns).lower(),
         direction=direction,
         depth=depth,
+        limit=limit,
         as_of=as_of,
     )
-    rows = [
-        {
-            "from": f"{one['source']}.{one['source_column']}",
-            "to": f"{one['target']}.{one['target_column']}".rstrip("."),
-            "kind": one["kind"],
-            "said": ", ".join(one["origins"]),
-        }
-        for one in answer["columns"]
-    ] or [{"from": one["source"], "to": one["target"], "said": ", ".join(one["origins"])} for one in answer["edges"]]
+    rows = lineage_rows(answer)
     _show(answer, output, objects_as_table(rows) or f"The catalog knows no lineage of {name}.")
     for one in answer["nodes"]:
         if one.get("readable") is False:
             click.echo(
                 f"The data of {one['name']} as of snapshot {one['snapshot']} are gone; this is what was.", err=True
             )
-    _say_if_cut(answer)
+    _say_if_cut(answer, cut_sentence(depth=depth, limit=limit))
 
 
 @click.command()
 @click.argument("name", metavar="TABLE[.COLUMN]")
 @click.option("--fail", is_flag=True, help="End with exit code 1 when anything breaks.")
+@click.option("--limit", default=1000, show_default=True, help="At most so many tables and checks.")
 @output_option("table", "json")
-def impact(*, name: str, fail: bool, output: str) -> None:
+def impact(*, name: str, fail: bool, limit: int, output: str) -> None:
     """Show every table, column, check, chart and dashboard that breaks when a table or column goes, and whose."""
     given, column = _split(name)
-    answer = _ask("impact", name=given, column=column)
-    rows = [
-        {
-            "what": one["table"],
-            "kind": one["kind"],
-            "columns and charts": ", ".join([*one["columns"], *one["charts"]]) or "which rows",
-            "certain": one["certain"],
-            "owner": one["owner"],
-            "steps": one["steps"],
-            "url": one["url"],
-        }
-        for one in answer["breaks"]
-    ]
+    answer = _ask("impact", name=given, column=column, limit=limit)
+    rows = impact_rows(answer)
     checks = [
         {"check": one["name"], "of": one["table"], "promises": one["promise"], "certain": one["certain"],
          "owner": one["owner"]}
         for one in answer["checks"]
     ]  # fmt: skip
-    parts = filter(None, map(objects_as_table, (rows, checks)))
+    parts = [objects_as_table(one, width=terminal_width()) for one in (rows, checks) if one]
     _show(answer, output, "\n\n".join(parts) or f"Nothing that the catalog knows depends on {name}.")
-    _say_if_cut(answer)
+    _say_if_cut(answer, cut_sentence(limit=limit))
     if fail and (rows or checks):
         sys.exit(1)
 
@@ -149,7 +148,7 @@ def explain(*, name: str, partition: str, column: str, output: str) -> None:
     ]
     parts = filter(None, map(objects_as_table, (writes, files)))
     _show(answer, output, "\n\n".join(parts) or f"No run has told what {name} is made of.")
-    _say_if_cut(answer)
+    _say_if_cut(answer, "The answer is cut: there is more; give one --partition or --column.")
 
 
 @click.command()
@@ -264,6 +263,6 @@ def _spans(keys: list[str]) -> str:
     return ", ".join(keys) if len(keys) <= _FEW else f"{keys[0]} .. {keys[-1]} ({len(keys)})"
 
 
-def _say_if_cut(answer: dict[str, Any]) -> None:
+def _say_if_cut(answer: dict[str, Any], sentence: str) -> None:
     if answer["cut"]:
-        click.echo("The answer is cut: there is more beyond its depth or bound.", err=True)
+        click.echo(sentence, err=True)

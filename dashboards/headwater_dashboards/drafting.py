@@ -24,7 +24,8 @@ __all__ = ["draft_of"]
 _SPACE = uuid.UUID("5b0f6a1e-3c53-5a5e-9d0c-7700a1b2c3d4")
 _KINDS_SHOWN, _SPREADS_SHOWN, _AVERAGES_SHOWN, _TABLE_COLUMNS = 4, 4, 3, 12
 _FEW, _MANY = 6, 20
-_BARS = 24
+# A bar of a spread should stand for several rows: at most about as many bars as the root of the rows, and none of few.
+_BARS, _FEWEST_SPREAD = 24, 30
 _YEARS = (1800, 2200)
 # Days that the rows span, at least -> how long one step of time is.
 _GRAINS = ((3650, "P1Y"), (540, "P1M"), (120, "P1W"), (3, "P1D"), (0, "PT1H"))
@@ -76,7 +77,7 @@ def _named(table: str, rows: Sequence[Sequence[Chart]]) -> list[list[Chart]]:
 
 
 def _row(charts: Sequence[Chart]) -> list[dict[str, Any]]:
-    tall = {"big_number_total": 20, "table": 60}
+    tall = {"big_number_total": 20, "table": 76}
     width = _WIDTHS[len(charts)]
     return [{"chart": chart, "width": width, "height": tall.get(data["kind"], 46)} for chart, data in charts]
 
@@ -120,8 +121,10 @@ def _kinds(seen: Survey) -> list[Chart]:
 def _top(column: ColumnSurvey) -> dict[str, Any]:
     title = f"Rows by {_words(column.name)}"
     if column.distinct <= _FEW:
-        shown = {"label_type": "percent", "labels_outside": False, "donut": True, "row_limit": _FEW}
-        return _chart(title, "pie", groupby=[column.name], metric=COUNT, sort_by_metric=True, **shown)
+        # Beside the ring a label is on the page's ground: on a dark slice it could not be read.
+        label = {"label_type": "percent", "labels_outside": True, "label_line": True, "legendType": "plain"}
+        ring = {"donut": True, "outerRadius": 66, "row_limit": _FEW}
+        return _chart(title, "pie", groupby=[column.name], metric=COUNT, sort_by_metric=True, **label, **ring)
     return _chart(
         title if column.distinct <= _MANY else f"Most frequent {_words(column.name)}",
         "echarts_timeseries_bar",
@@ -138,26 +141,30 @@ def _top(column: ColumnSurvey) -> dict[str, Any]:
 
 
 def _spreads(seen: Survey) -> list[Chart]:
-    return [(f"spread_{column.name}", _spread(column)) for column in _measured(seen)[:_SPREADS_SHOWN]]
+    spread = [column for column in _measured(seen) if column.filled >= _FEWEST_SPREAD]
+    return [(f"spread_{column.name}", _spread(column)) for column in spread[:_SPREADS_SHOWN]]
 
 
 def _spread(column: ColumnSurvey) -> dict[str, Any]:
-    low, high = column.low or 0.0, column.high or 0.0
-    step = _step(high - low, whole=column.is_whole)
-    if column.is_whole and column.distinct <= _BARS:
+    """Return the bars of a column: each a step wide, but the first and the last, which hold all below and above."""
+    bars = min(_BARS, math.isqrt(column.filled))
+    if column.is_whole and column.distinct <= bars:
         return _bars(column, "Spread of {}")
+    low, high = column.low or 0.0, column.high or 0.0
+    step = _step(high - low, bars, whole=column.is_whole)
+    first, second, last = (_plain(at * step) for at in (low // step, low // step + 1, high // step))
+    chart = _bars(column, f"Spread of {{}}, steps of {_plain(step)}, from below {second} to {last} and more")
     name = f"CAST({TRINO.quoted(column.name)} AS DOUBLE)"
     digits = max(0, -math.floor(math.log10(step)))
-    chart = _bars(column, "Spread of {}, steps of " + _plain(step))
+    below = f"round(floor({name} / {_plain(step)}) * {_plain(step)}, {digits})"
+    # A few extreme values would press all others into one bar.
     chart["params"]["x_axis"] = {
         "expressionType": "SQL",
         "label": _words(column.name),
-        "sqlExpression": f"round(floor({name} / {_plain(step)}) * {_plain(step)}, {digits})",
+        "sqlExpression": f"least(greatest({below}, {first}), {last})",
     }
-    # A few extreme values would press all others into one bar.
-    first, last = math.floor(low / step) * step, (math.floor(high / step) + 1) * step
-    inside = f"{name} BETWEEN {_plain(first)} AND {_plain(last)}"
-    chart["params"]["adhoc_filters"] = [{"clause": "WHERE", "expressionType": "SQL", "sqlExpression": inside}]
+    there = f"NOT is_nan({name})"  # nor is an empty one
+    chart["params"]["adhoc_filters"] = [{"clause": "WHERE", "expressionType": "SQL", "sqlExpression": there}]
     return chart
 
 
@@ -213,13 +220,13 @@ def _is_kind(column: ColumnSurvey, rows: int) -> bool:
     return column.filled >= rows / 20 and (column.distinct <= column.filled / 2)
 
 
-def _step(width: float, *, whole: bool) -> float:
-    """Return a round number that cuts a range into at most 24 steps.
+def _step(width: float, bars: int, *, whole: bool) -> float:
+    """Return a round number that cuts a range into at most so many steps.
 
-    >>> [_step(width, whole=False) for width in (1, 100, 37000)]
+    >>> [_step(width, 24, whole=False) for width in (1, 100, 37000)]
     [0.05, 5, 2000]
     """
-    rough = width / _BARS
+    rough = width / bars
     power = math.floor(math.log10(rough))
     found = next(round(base * 10.0**power, max(0, -power)) for base in (1, 2, 5, 10) if base * 10.0**power >= rough)
     step = max(found, 1) if whole else found

@@ -10,12 +10,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from catalog_site import Site, keep, looking, settled, tables
+from catalog_site import Site, keep, knowing, looking, settled, tables
 from lineage_events import event, new_run, spark_table, trino_table
 
 pytestmark = pytest.mark.box
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 EVIL = 'curated."o\'brien" <img src=x onerror=alert(1)> 🦆'
 VINTAGE, STATE = "curated.loan_vintage", "curated.loan_state"
 PAGES = (
@@ -35,10 +34,7 @@ PAGES = (
 @pytest.fixture(scope="module")
 def site(box) -> Site:
     """The test box's catalog, once it knows the project's definitions."""
-    made, deadline = Site(box), time.monotonic() + 90
-    while made.get("/api/v1/table", name=VINTAGE).status_code == 404 and time.monotonic() < deadline:
-        time.sleep(0.3)
-    return made
+    return knowing(box, VINTAGE)
 
 
 def test_from_search_to_impact(site):
@@ -94,7 +90,7 @@ def _expand(page: Any) -> None:
     settled(page)
     assert "raw.loan_origination" in tables(page)
     assert "raw.loan_performance" not in tables(page)
-    page.get_by_role("button", name="Hide the tables it is made from: partitioned.loan_origination").click()
+    page.get_by_role("button", name="Hide what it is made from: partitioned.loan_origination").click()
     page.wait_for_function("n => document.querySelectorAll('#graph .node').length === n", arg=len(before))
     assert tables(page) == before
 
@@ -346,47 +342,6 @@ _PAN = """async () => {
     last = now;
   }
   return times;
-}"""
-
-
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_readable_on_a_phone_by_day_and_by_night(site, colours):
-    """No page is wider than a phone, and words stand out from their ground in both sets of colours."""
-    with looking(color_scheme=colours, **PHONE) as page:
-        page.on("console", lambda _: None)
-        for at, (path, given) in enumerate(PAGES[:-1]):
-            page.goto(site.at(path, **given))
-            if path == "/lineage":
-                settled(page)
-            wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
-            worst = page.evaluate(_CONTRAST)
-            keep(page, f"phone_{colours}_{at}")
-
-            assert wide <= 0, path
-            assert worst["ratio"] >= 4.5, (path, worst)
-
-
-# The least contrast of any text to what is behind it, by WCAG's formula.
-_CONTRAST = """() => {
-  const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const parse = text => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const ground = one => {
-    for (let at = one; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.length < 4 || colour[3] > 0.99) return colour;
-    }
-    return [255, 255, 255];
-  };
-  let worst = { ratio: 21 };
-  for (const one of document.querySelectorAll('body *')) {
-    if (one.closest('svg') || !one.getClientRects().length) continue;
-    if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) continue;
-    const [a, b] = [light(parse(getComputedStyle(one).color)), light(ground(one))].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < worst.ratio) worst = { ratio, text: one.textContent.trim().slice(0, 40), kind: one.className };
-  }
-  return worst;
 }"""
 
 

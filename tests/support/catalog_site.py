@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,14 @@ class Site:
             for one in events:
                 answer = session.post(f"{self.url}/api/v1/lineage", data=body(one), headers=self._token, timeout=60)
                 assert answer.status_code in (200, 201), answer.text
+
+
+def knowing(profile: Any, table: str) -> Site:
+    """Return the running catalog, once it knows a table that the project defines."""
+    made, deadline = Site(profile), time.monotonic() + 90
+    while made.get("/api/v1/table", name=table).status_code == 404 and time.monotonic() < deadline:
+        time.sleep(0.3)
+    return made
 
 
 @contextmanager

@@ -98,6 +98,16 @@ def test_a_table_lines_up_and_shows_null_as_a_dash():
     assert as_table(["name", "n"], [["abcdef", 1], [None, 22]]) == "name    n\nabcdef  1\n-       22"
 
 
+def test_a_table_can_be_as_narrow_as_its_longest_words():
+    """Long cells go on below; a word is never broken, whatever the width."""
+    rows = [["one two three", "x"], ["averylongword", "y z"]]
+
+    narrow = "a              b\none two three  x\naverylongword  y\n               z"
+
+    assert as_table(["a", "b"], rows, width=16) == as_table(["a", "b"], rows, width=1) == narrow
+    assert as_table(["a", "b"], rows, width=18) == as_table(["a", "b"], rows)
+
+
 def test_env_output_survives_the_shell():
     """A password with quotes and spaces arrives unchanged."""
     value = "a b'c\"$HOME`x`"

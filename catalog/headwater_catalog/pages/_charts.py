@@ -52,7 +52,7 @@ def values(one: ColumnProfile) -> str:
     """Return the range."""
     if one.low is None or one.high is None:
         return ""
-    low, high = (value if isinstance(value, str) else f"{value:,.10g}" for value in (one.low, one.high))
+    low, high = (_value(one.low), _value(one.high))
     return low if low == high else f"{low} to {high}"
 
 
@@ -83,7 +83,12 @@ def _edge(kind: str, value: float) -> str:
             return (_EPOCH + timedelta(seconds=value)).strftime("%Y-%m-%d %H:%M:%S")
     except OverflowError:
         return f"{value:g}"
-    return f"{value:,.10g}"
+    return _value(value)
+
+
+def _value(value: float | str) -> str:
+    """Return a value as it is: unlike a count, a year or a number of an account has no thousands to separate."""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _picture(pairs: list[tuple[str, int]]) -> Markup:

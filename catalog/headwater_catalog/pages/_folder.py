@@ -80,7 +80,8 @@ def _keep_files(site: Site, folder: Path) -> None:
     modules = {one.stem: one.read_text(encoding="utf-8") for one in (HERE / "static/graph").glob("*.js")}
     modules["asked"] = (HERE / "kept/asked.js").read_text(encoding="utf-8")
     _write(folder / "static/graph/page.js", bundled(modules, "page"))
-    _write(folder / "static/search.js", (HERE / "kept/search.js").read_text(encoding="utf-8"))
+    modules["search"] = (HERE / "kept/search.js").read_text(encoding="utf-8")
+    _write(folder / "static/search.js", bundled(modules, "search"))
     for name in ("icon.svg", "style.css", "shell.js"):
         shutil.copyfile(HERE / "static" / name, folder / "static" / name)
     for name in _LIBRARIES:
@@ -174,6 +175,7 @@ def _found(reader: Reader, entries: Sequence[Entry]) -> str:
             "found_by": {
                 "said": one.said,
                 "name": one.name,
+                "kind": one.kind,
                 "owner": one.owner,
                 "domain": one.domain,
                 "tags": one.all_tags,

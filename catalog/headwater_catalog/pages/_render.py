@@ -6,6 +6,7 @@ import re
 import shlex
 from contextvars import ContextVar
 from datetime import UTC
+from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from markupsafe import Markup, escape
 
 from headwater_catalog.pages._addresses import ADDRESSES, link, page_of
 from headwater_catalog.pages._charts import amount, bars, distinct, share, values
+from headwater_catalog.pages._counted import KINDS, counted
 from headwater_catalog.pages._kept_addresses import file_name
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ VISITOR: ContextVar[str] = ContextVar("visitor", default="")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
 _MINUTE = 60
+# How alike two words are that mean the same, one letter of five wrong or swapped: of 1.
+_ALIKE = 0.75
 
 
 def render(template: str, **context: Any) -> str:
@@ -57,11 +61,13 @@ def _environment() -> Environment:
         "shell": shlex.quote,
         "amount": amount,
         "bars": bars,
+        "counted": counted,
         "distinct": distinct,
         "share": share,
         "values": values,
     }
     made.globals |= {
+        "kinds": list(KINDS.items()),  # a list: JSON sorts what is none
         "link": link,
         "page_of": page_of,
         "file": lambda path: ADDRESSES.get().file(path),
@@ -89,12 +95,27 @@ def zone(name: str) -> str:
 
 
 def marked(text: str, query: str) -> Markup:
-    """Return a text in which what was searched for is marked; where only something like it stands, nothing is."""
+    """Return a text in which what was searched for is marked, or, where it is not, the words that are like it."""
     words = sorted({word for word in (query.strip(), *query.split()) if word}, key=len, reverse=True)
+    if not any(word.lower() in text.lower() for word in words):
+        words = _alike(text, words)
     if not words:
         return escape(text)
     parts = re.split(f"({'|'.join(map(re.escape, words))})", text, flags=re.IGNORECASE)
     return Markup().join(Markup("<mark>{}</mark>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
+def _alike(text: str, words: list[str]) -> list[str]:
+    """Return the words of a text that begin almost as something that was typed, which found them although misspelt."""
+    return [
+        one
+        for one in re.findall(r"[^\W_]{3,}", text)
+        if any(
+            SequenceMatcher(None, word.lower(), part.lower()).ratio() >= _ALIKE
+            for word in words
+            for part in (one, one[: len(word)])
+        )
+    ]
 
 
 def place(text: str) -> str:

@@ -60,6 +60,7 @@ def _table(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
         here="",
         table=table,
         edges=edges,
+        titles=_titles(around),
         changes=past["changes"],
         edits=past["edits"],
         schema=past["schema"],
@@ -75,7 +76,13 @@ def _column(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     table = reader.table(name)
     ways = {way: _path(reader, str(table["name"]), column, way) for way in ("up", "down")}
     facts = next((one for one in table["columns"] if one["name"] == column), None)
-    return render("column.html", here="", table=table, column=column, facts=facts, ways=ways)
+    titles = _titles(ways["up"]) | _titles(ways["down"])
+    return render("column.html", here="", table=table, column=column, facts=facts, ways=ways, titles=titles)
+
+
+def _titles(graph: Mapping[str, Any]) -> dict[str, str]:
+    """Return the titles of the charts and dashboards in a graph, which say more to people than their names."""
+    return {one["name"]: one["title"] for one in graph["nodes"] if one["title"]}
 
 
 def _path(reader: Reader, name: str, column: str, way: str) -> dict[str, Any]:
@@ -105,7 +112,7 @@ def _lineage(reader: Reader, site: Site, given: Mapping[str, str]) -> str:
     around = reader.lineage(name, columns=False, direction="both", depth=1, as_of=as_of, limit=SHOWN)
     (title,) = (one["title"] for one in around["nodes"] if one["name"] == around["table"])
     about = {"name": around["table"], "title": title, "column": column, "as_of": as_of}
-    return render("lineage.html", here="", around=around, **about)
+    return render("lineage.html", here="", around=around, titles=_titles(around), **about)
 
 
 def _impact(reader: Reader, site: Site, given: Mapping[str, str]) -> str:

@@ -47,6 +47,7 @@ TABLE = one(
     "name, kind, title, url, doc, owner, domain, tags:[text], place, code, problem, defined:yes, made_at:time?, "
     "dropped_at:time?, fresh_within_hours:number?, revision, revised_at:time?, uncommitted:yes, upstreams:[text], "
     "downstreams:[text], cut:yes",
+    titles={"type": "object", "additionalProperties": {"type": "string"}},
     columns=many(_COLUMN),
     said=_SAID_BY_FACT,
     labels=many(_LABEL),

@@ -142,8 +142,11 @@ class Reader:
         row["there"] = there_of(self._connection, node)
         row["dashboards"] = self._all(_DASHBOARDS, node)
         row |= about(self._connection, node)
+        row["titles"] = {}
         for way, statement in _BESIDE.items():
-            row[way] = [one["name"] for one in self._all(statement, node, node, _BESIDE_MOST + 1)]
+            beside = self._all(statement, node, node, _BESIDE_MOST + 1)
+            row[way] = [one["name"] for one in beside]
+            row["titles"] |= {one["name"]: one["title"] for one in beside if one["title"]}
         row["cut"] = any(len(row[way]) > _BESIDE_MOST for way in _BESIDE)
         return row | {way: row[way][:_BESIDE_MOST] for way in _BESIDE}
 
@@ -290,7 +293,7 @@ SELECT n.name, n.title, n.url FROM dashboard JOIN node AS n USING (id) WHERE n.k
 
 _BESIDE_MOST = 200
 _BESIDE = {
-    way: f"""SELECT DISTINCT n.name FROM edge AS e JOIN node AS n ON n.id = e.{other}_id
+    way: f"""SELECT DISTINCT n.name, n.title FROM edge AS e JOIN node AS n ON n.id = e.{other}_id
              WHERE e.{this}_id = %s AND e.{other}_id <> %s AND e.until IS NULL ORDER BY n.name LIMIT %s"""  # noqa: S608 - our own words only
     for way, this, other in (("upstreams", "target", "source"), ("downstreams", "source", "target"))
 }

@@ -14,6 +14,7 @@ from headwater.table import ZONES
 from headwater_catalog.links import table_page
 from headwater_catalog.pages import Site, error_page
 from headwater_catalog.pages._addresses import ago, link
+from headwater_catalog.pages._charts import bars, values
 from headwater_catalog.pages._fields import described, term_fields
 from headwater_catalog.pages._render import HERE, marked, moment, render, size, took, zone
 from headwater_catalog.profiles import ColumnProfile, read_profile
@@ -228,16 +229,17 @@ def pages(evil: str) -> dict[str, str]:
         "table": render(
             "table.html", here="", table=about, changes=[{"at": NOW, "what": evil, "detail": evil}],
             schema=[changed], held={**read_profile(about["profile"]["columns"]), evil: ColumnProfile(top=((evil, 1),))},
-            links=links, edits=edits,
+            links=links, edits=edits, titles={evil: evil},
             edges={"up": [edge(evil)], "down": [edge(evil)]},
         ),
         "explain": render("explain.html", here="explain", table=about, found=explained(evil)),
         "column": render(
-            "column.html", here="", table=about, column=evil, facts=about["columns"][0], ways={"up": way, "down": way}
+            "column.html", here="", table=about, column=evil, facts=about["columns"][0],
+            ways={"up": way, "down": way}, titles={evil: evil},
         ),
         "run": render("run.html", here="", run=run_of(evil)),
         "lineage": render(
-            "lineage.html", here="", name=evil, title=evil, column=evil, as_of=evil, around=around
+            "lineage.html", here="", name=evil, title=evil, column=evil, as_of=evil, around=around, titles={evil: evil}
         ),
         "impact": render(
             "impact.html", here="", table=about, column=evil,
@@ -339,6 +341,53 @@ def test_words_that_were_searched_for_are_marked():
     assert str(marked("credit", "")) == "credit"
 
 
+@pytest.mark.parametrize("typed", ["orignation", "orgination", "originatoin", "orignat"])
+def test_a_word_that_was_misspelt_is_marked_too(typed):
+    """It is why the table was found; what is like it no more than in some letters is not."""
+    assert str(marked("raw.loan_origination", typed)) == "raw.loan_<mark>origination</mark>"
+    assert str(marked("raw.loan_performance", typed)) == "raw.loan_performance"
+
+
+def test_what_was_found_is_counted_by_kind():
+    """A chart is no table."""
+    kinds = ("table", "chart", "dashboard", "chart", "files", "term")
+    found = [{**hit("x"), "kind": kind, "title": "X"} for kind in kinds]
+    narrowed = dict.fromkeys(("zone", "owner", "tag", "domain", "freshness"), "")
+    asked = {"query": "", "narrowed": narrowed}
+    whole, cut = (Page(render("results.html", results=found, more=more, **asked)).text for more in (False, True))
+
+    assert "1 table, 1 folder of files, 2 charts, 1 dashboard, 1 term" in whole
+    assert "The first 6: 1 table, 1 folder of files, 2 charts, 1 dashboard, 1 term; type" in cut
+
+
+def _about(**changed):
+    """Return the text of the page of something, with an edge to a chart."""
+    told = {**table("x"), **changed}
+    edges = {"up": [], "down": [edge("curated.a") | {"target": "chart:behind_30"}]}
+    found = {"changes": [], "schema": [], "held": {}, "links": [], "edits": [], "edges": edges}
+    return Page(render("table.html", here="", table=told, titles={"chart:behind_30": "Share behind"}, **found)).text
+
+
+def test_a_page_names_charts_by_their_titles():
+    """A name is for programs."""
+    assert "Share behind" in _about(name="curated.a")
+    assert "chart:behind_30" not in _about(name="curated.a")
+
+
+@pytest.mark.parametrize("kind", ["chart", "dashboard", "files"])
+def test_a_chart_has_no_sections_of_a_table(kind):
+    """What no run writes is not asked which run wrote it, nor is a name listed that is no other."""
+    drift = {"compared": False, "only_declared": [], "only_observed": [], "columns": []}
+    bare = {"columns": [], "runs": [], "drift": drift, "aliases": [{"text": "x:a", "kind": "other"}], "name": "x:a"}
+    of_a_table = ("this table", "Also known as", "Nobody has told its columns", "Declared and observed")
+
+    shown, whole = _about(kind=kind, **bare), _about(kind="table", **bare)
+
+    assert [one for one in of_a_table if one in shown] == []
+    assert [one for one in of_a_table if one not in whole] == []
+    assert "Also known as" in _about(kind=kind, **bare | {"aliases": [{"text": "y", "kind": "other"}]})
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [("raw.x", "raw"), ("curated.a.b", "curated"), ("files:data/in", "files"), ("s3://b/x", "other"), ("raw", "other")],
@@ -393,3 +442,25 @@ def test_others_link_to_a_tables_page(tmp_path):
         table_page(profile, 'curated.a "b"')
         == f"http://127.0.0.1:{profile.port('catalog')}/table?name=curated.a+%22b%22"
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(2019, 2023, "2019 to 2023"), (300, 300, "300"), (-1234.5, 1e6, "-1234.5 to 1000000"), ("a", "b", "a to b")],
+)
+def test_values_are_shown_as_they_are(low, high, shown):
+    """A year, a zip code or a price is no count: nothing separates its thousands."""
+    held = ColumnProfile(kind="number", nulls=0, count=4, low=low, high=high)
+
+    assert values(held) == shown
+
+
+def test_edges_of_a_histogram_are_values_and_its_heights_counts():
+    """The years of a bar stand as years; how many rows it has may be separated."""
+    told = {"kind": "number", "histogram": {"exponent": 0, "bins": [[2019, 12000], [2020, 3]]}}
+    found = read_profile({"year": told})["year"]
+
+    assert [one.split("<")[0] for one in str(bars(found)).split("<title>")[1:]] == [
+        "2019 to 2020: 12,000",
+        "2020 to 2021: 3",
+    ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+import pytest
+import sqlglot
 from headwater_dashboards.documents import Document, Documents, load
 from headwater_dashboards.drafting import draft_of
 from headwater_dashboards.pulling import write_files
 from headwater_dashboards.surveying import ColumnSurvey, Survey, survey
 from headwater_dashboards.tables import ColumnFacts, TableFacts
 from headwater_dashboards.validation import validate
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 TYPES = (
@@ -85,9 +88,42 @@ def test_a_table_is_shown_over_time_by_kind_and_by_spread():
     }
     assert charts["raw_any_by_sold_on"]["params"]["time_grain_sqla"] == "P1M"
     assert charts["raw_any_top_paid"]["kind"] == "pie"
+    assert charts["raw_any_top_paid"]["params"]["labels_outside"]
     assert charts["raw_any_top_state"]["params"]["row_limit"] == 10
     assert "/ 5) * 5" in charts["raw_any_spread_price"]["params"]["x_axis"]["sqlExpression"]
     assert "place" not in charts["raw_any_sample"]["params"]["all_columns"]
+
+
+def _counted(params, values):
+    """What a spread's bars hold of some values; Trino's SQL as DuckDB reads it."""
+    bar, wanted = params["x_axis"]["sqlExpression"], params["adhoc_filters"][0]["sqlExpression"]
+    sql = f"SELECT {bar} AS bar, count(*) FROM seen WHERE {wanted} GROUP BY 1 ORDER BY 1"
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE seen (fare DOUBLE)")
+        connection.executemany("INSERT INTO seen VALUES (?)", [(one,) for one in values])
+        return dict(connection.sql(sqlglot.transpile(sql, read="trino", write="duckdb")[0]).fetchall())
+
+
+@given(st.lists(st.floats(-50, 500, allow_nan=False), min_size=1, max_size=60))
+@example([-3.0, 0.0, 18.99, 19.0, 19.5, 55.0, 400.0, float("inf")])
+def test_a_spread_counts_every_row(values):
+    """What lies below and above what is usual is in the first and the last bar, and the title says so."""
+    chart = _charts(_survey(_column("fare", "DOUBLE", distinct=900, low=1.0, high=19.4)))["raw_any_spread_fare"]
+    bars = _counted(chart["params"], [*values, None, float("nan")])
+
+    assert chart["title"] == "Spread of fare, steps of 1, from below 2 to 19 and more"
+    assert sum(bars.values()) == len(values)
+    assert bars.get(19.0, 0) == sum(one >= 19 for one in values)
+    assert bars.get(1.0, 0) == sum(one < 2 for one in values)
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "DOUBLE"])
+def test_a_few_rows_have_no_spread(kind):
+    """Twenty rows would be twenty bars of one row each; of more rows a bar still stands for several."""
+    few, some = (_charts(_survey(_column("loans", kind, distinct=n // 2, filled=n), rows=n)) for n in (20, 100))
+
+    assert "raw_any_spread_loans" not in few
+    assert some["raw_any_spread_loans"]["title"].startswith("Spread of loans, steps of 10, ")
 
 
 def test_columns_may_be_called_anything(tmp_path):

@@ -1,5 +1,7 @@
 // Search in a folder of pages: every table is in the page already, with all that is said of it; this shows those that fit.
 
+import { counted } from "./counted.js";
+
 const form = document.querySelector("[data-finder]");
 const results = document.getElementById("results");
 const list = results.querySelector(".hits");
@@ -71,7 +73,7 @@ function show() {
   found.sort((a, b) => b.found.score - a.found.score); // stable: the same score leaves the order of the page
   for (const each of found) why(each.one.item, each.found);
   list?.replaceChildren(...found.map((each) => each.one.item));
-  if (count) count.textContent = found.length ? `${found.length} ${found.length === 1 ? "table" : "tables"}` : "Nothing is like that.";
+  if (count) count.textContent = found.length ? counted(found.map((each) => each.one.kind), results.dataset.kinds) : "Nothing is like that.";
 }
 
 let waiting = 0;

@@ -13,6 +13,8 @@ const MANY = 120; // more than that do not glide to their places
 export const zoneOf = (name) =>
   /^(files|chart|dashboard):/.test(name) ? name.split(":", 1)[0] : name.includes(".") && ZONES.has(name.split(".", 1)[0]) ? name.split(".", 1)[0] : "other";
 
+const called = (node) => node.title || node.name;
+
 export function make(kind, attributes = {}, ...inside) {
   const made = document.createElementNS(SVG, kind);
   for (const [name, text] of Object.entries(attributes)) if (text !== null) made.setAttribute(name, text);
@@ -50,7 +52,8 @@ export class Drawing {
   // Draws anew; `anchor` stays where it is on the screen.
   show(model, found, anchor) {
     const before = anchor && this.found?.boxes.get(anchor);
-    const focus = document.activeElement?.getAttribute?.("data-key");
+    const focus = this.boxes.contains(document.activeElement) ? document.activeElement : null;
+    const [key, of] = focus ? [focus.getAttribute("data-key"), focus.closest(".node").getAttribute("data-name")] : [];
     this.found = found;
     this.svg.setAttribute("width", Math.ceil(found.width));
     this.svg.setAttribute("height", Math.ceil(found.height));
@@ -71,7 +74,11 @@ export class Drawing {
     const after = anchor && found.boxes.get(anchor);
     if (before && after) this.move((before.x - after.x) * this.scale, (before.y - after.y) * this.scale);
     else this.fit(false);
-    if (focus) this.boxes.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+    if (focus) (this.keyed(key) ?? this.keyed(`title ${of}`) ?? this.frame).focus({ preventScroll: true });
+  }
+
+  keyed(key) {
+    return this.boxes.querySelector(`[data-key="${CSS.escape(key)}"]`);
   }
 
   get scale() {
@@ -160,26 +167,26 @@ function drawTitle(node, box) {
     "a",
     { href: pageOf(node), "data-key": `title ${node.name}` },
     make("rect", { class: "node-focus", x: 10, y: 4, width: box.width - 22, height: 19, rx: 3 }),
-    make("text", { class: "node-title", x: 14, y: 18 }, fit(node.title || node.name, "title", box.width - 30)),
+    make("text", { class: "node-title", x: 14, y: 18 }, fit(called(node), "title", box.width - 30)),
     make("title", {}, node.name),
   );
 }
 
 function press(does, node, label, more, ...inside) {
-  const key = [does, node.name, more.column ?? ""].join(" ");
+  const key = [more.key ?? does, node.name, more.column ?? ""].join(" ");
   return make("g", { class: more.class ?? "press", role: "button", tabindex: 0, "aria-label": label, "aria-pressed": more.pressed ?? null, "data-press": does, "data-name": node.name, "data-column": more.column ?? null, "data-key": key, transform: more.transform ?? null }, ...inside, make("title", {}, label));
 }
 
 function drawToggle(node, box) {
   const open = node.shown !== "none";
-  const label = `${open ? "Hide" : "Show"} the columns of ${node.name}`;
+  const label = `${open ? "Hide" : "Show"} the columns of ${called(node)}`;
   const text = make("text", { x: box.width - 46, y: 34 }, open ? "columns ▴" : "columns ▾");
   return press("toggle", node, label, { pressed: open, class: "press" }, make("rect", { x: box.width - 78, y: 23, width: 64, height: 16, rx: 4 }), text);
 }
 
 function drawRow(model, node, box, row) {
   const lit = isLit(model, node.name, row.name);
-  const label = `${lit ? "Column" : "Path of column"} ${row.name} of ${node.name}${row.type ? `, ${row.type}` : ""}`;
+  const label = `${lit ? "Column" : "Path of column"} ${row.name} of ${called(node)}${row.type ? `, ${row.type}` : ""}`;
   const type = fit(row.type, "column", Math.max(0, Math.min(110, box.width - 40)));
   return press(
     "light", node, label,
@@ -194,12 +201,13 @@ function drawMore(node, box) {
   const y = HEAD + 3 + box.rows.length * ROW;
   const columns = box.more === 1 ? "column" : "columns";
   const text = box.rows.length ? `and ${box.more} more ${columns}` : `${box.more} ${columns}`;
-  return press("all", node, `Show all columns of ${node.name}`, { class: "row", transform: `translate(0 ${y})` }, make("rect", { class: "row-box", x: 6, width: box.width - 7, height: ROW, rx: 3 }), make("text", { class: "node-sub", x: 14, y: 14 }, text));
+  return press("all", node, `Show all columns of ${called(node)}`, { class: "row", transform: `translate(0 ${y})` }, make("rect", { class: "row-box", x: 6, width: box.width - 7, height: ROW, rx: 3 }), make("text", { class: "node-sub", x: 14, y: 14 }, text));
 }
 
 function drawSide(node, box, way, { does, hidden }) {
-  const what = way === "up" ? "it is made from" : "that read it";
-  const label = does === "expand" ? `Show ${hidden} more ${hidden === 1 ? "table" : "tables"} ${what}: ${node.name}` : `Hide the tables ${what}: ${node.name}`;
+  const what = way === "up" ? "what it is made from" : "what reads it";
+  const label = does === "expand" ? `Show ${hidden} more of ${what}: ${called(node)}` : `Hide ${what}: ${called(node)}`;
   const x = way === "up" ? 0 : box.width;
-  return press(`${does} ${way}`, node, label, { transform: `translate(${x} ${HEAD / 2})` }, make("circle", { r: 8.5 }), make("text", { y: 4 }, does === "expand" ? "+" : "−"));
+  // One button whatever it does next: who pressed it finds it again.
+  return press(`${does} ${way}`, node, label, { key: `side ${way}`, transform: `translate(${x} ${HEAD / 2})` }, make("circle", { r: 8.5 }), make("text", { y: 4 }, does === "expand" ? "+" : "−"));
 }

@@ -1,6 +1,7 @@
 // The lineage page: what buttons and keys do to the model, and the drawing after it.
 
 import { firstColumn, remember } from "./asked.js";
+import { counted } from "./counted.js";
 import { Drawing } from "./draw.js";
 import { asFile, save } from "./export.js";
 import { Layout } from "./layout.js";
@@ -38,8 +39,9 @@ function amount(count, noun) {
 }
 
 function say() {
-  const parts = [`${amount(model.nodes.size, "table")}, ${amount(model.edges.size, "edge")}`];
-  if (model.path) parts.push(`the path of ${model.path.table}.${model.path.column}: ${amount(model.path.columns.size, "column")} in ${amount(model.path.tables.size, "table")}`);
+  const of = (nodes) => counted(nodes.map((node) => node?.kind), frame.dataset.kinds);
+  const parts = [`${of([...model.nodes.values()])}; ${amount(model.edges.size, "edge")}`];
+  if (model.path) parts.push(`the path of ${model.path.table}.${model.path.column}: ${amount(model.path.columns.size, "column")} in ${of([...model.path.tables].map((name) => model.nodes.get(name)))}`);
   if (model.cut || model.path?.cut) parts.push("cut: there is more than is drawn");
   status.textContent = parts.join(" · ");
   const open = [...model.nodes.values()].some((node) => node.shown === "all");
