@@ -1,10 +1,12 @@
-"""What `headwater table` and `headwater history` print of the catalog's answers, as rows. Pure."""
+"""What `headwater table`, `lineage` and `history` print of the catalog's answers, as rows. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["check_rows", "column_rows", "difference_rows", "fact_rows", "schema_rows", "short"]
+from headwater_catalog.model import decides_rows, how_in_words
+
+__all__ = ["check_rows", "column_rows", "difference_rows", "fact_rows", "lineage_rows", "schema_rows", "short"]
 
 _DOC_WIDTH = 60
 
@@ -41,6 +43,20 @@ def column_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for one in answer["columns"]
     ]
+
+
+def lineage_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what leads to what, of columns what values are made of first; without columns table by table."""
+    flows = sorted(answer["columns"], key=lambda one: decides_rows(one["kind"], one["target_column"]))
+    return [
+        {
+            "from": f"{one['source']}.{one['source_column']}",
+            "to": f"{one['target']}.{one['target_column']}" if one["target_column"] else f"rows of {one['target']}",
+            "how": how_in_words(one["kind"], one["target_column"]),
+            "said": ", ".join(one["origins"]),
+        }
+        for one in flows
+    ] or [{"from": one["source"], "to": one["target"], "said": ", ".join(one["origins"])} for one in answer["edges"]]
 
 
 def difference_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,7 +12,15 @@ from headwater.box.serving import require_running
 from headwater.cli.output import as_table, objects_as_table, output_option
 from headwater.profile import Profile
 
-from headwater_catalog._printed import check_rows, column_rows, difference_rows, fact_rows, schema_rows, short
+from headwater_catalog._printed import (
+    check_rows,
+    column_rows,
+    difference_rows,
+    fact_rows,
+    lineage_rows,
+    schema_rows,
+    short,
+)
 from headwater_catalog.client import Client
 from headwater_catalog.model import FRESHNESS
 
@@ -71,16 +79,13 @@ def lineage(*, name: str, direction: str, depth: int, columns: bool, as_of: str,
         depth=depth,
         as_of=as_of,
     )
-    rows = [
-        {
-            "from": f"{one['source']}.{one['source_column']}",
-            "to": f"{one['target']}.{one['target_column']}".rstrip("."),
-            "kind": one["kind"],
-            "said": ", ".join(one["origins"]),
-        }
-        for one in answer["columns"]
-    ] or [{"from": one["source"], "to": one["target"], "said": ", ".join(one["origins"])} for one in answer["edges"]]
-    _show(answer, output, objects_as_table(rows) or f"The catalog knows no lineage of {name}.")
+    nothing = f"The catalog knows no lineage of {name}."
+    if columns or column:
+        nothing = (
+            f"The catalog knows of no column that {name} is made of or goes into; `headwater lineage {given}` shows "
+            "its tables."
+        )
+    _show(answer, output, objects_as_table(lineage_rows(answer)) or nothing)
     for one in answer["nodes"]:
         if one.get("readable") is False:
             click.echo(

@@ -198,7 +198,8 @@ class Reader:
     ) -> dict[str, Any]:
         """Return the graph around a table or column, as it is or as it was.
 
-        With ``neighbours`` each table says how many tables it is made of, and how many are made of it.
+        A column's has also what decides which rows count for it: those edges have no target column. With ``neighbours``
+        each table says how many tables it is made of, and how many are made of it.
 
         Raises:
             NotFound: There is no such table, column, run or snapshot.
@@ -209,7 +210,7 @@ class Reader:
         if columns or column:
             require_column(self._connection, node, name, column, at)
             start = [(node, column)] if column else known_columns(self._connection, node, at)
-            graphs = {way: walk_columns(self._connection, start, one) for way, one in asked.items()}
+            graphs = {way: walk_columns(self._connection, start, one, rows=bool(column)) for way, one in asked.items()}
         else:
             graphs = {way: walk_tables(self._connection, node, one) for way, one in asked.items()}
         told = graph_told(self._connection, node, graphs, at, neighbours=neighbours)

@@ -191,7 +191,7 @@ def explained(evil: str) -> dict:
 
 def pages(evil: str) -> dict[str, str]:
     """Return every page over hostile facts."""
-    about, way = table(evil), {"cut": True, "columns": [edge(evil)]}
+    about, way = table(evil), {"cut": True, "values": [edge(evil)], "rows": [edge(evil)]}
     around = {"edges": [edge(evil)], "as_of": NOW}
     stopped = {"table": evil, "owner": evil, "name": evil, "columns": [evil], "promise": evil, "blocking": True,
                "certain": False}  # fmt: skip
