@@ -1,4 +1,4 @@
-"""A column's path one way, as its page shows it: what its values are made of, and what only decides about rows. Pure."""
+"""A column's path one way, as its page shows it: what its values are made of, what only decides about rows. Pure."""
 
 from __future__ import annotations
 

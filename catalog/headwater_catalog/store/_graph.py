@@ -118,7 +118,7 @@ def walk_columns(
         start: Nodes and columns; the empty column stands for a table's rows as a whole.
         question: How far.
         rows: Tell, too, what only decides which rows there are: up, it counts for every column of its table and is
-            followed on; down, it ends at the table whose rows it decides, for all that is made of those is ``cautious``.
+            followed on; down, it ends at the table whose rows it decides: what is made of those is ``cautious``.
         cautious: Follow, too, what only decides about rows, and tables of whose columns nothing is known.
     """
     statement = _CAUTIOUS if cautious else (_INFLUENCE if rows else _COLUMNS)[question.direction]
