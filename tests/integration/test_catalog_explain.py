@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -225,3 +226,47 @@ def test_an_answer_that_reaches_its_bound_says_so(told):
 
     assert (explain(store, "curated.a", depth=1)["cut"], explain(store, "curated.a", limit=2)["cut"]) == (True, True)
     assert len(explain(store, "curated.a", limit=2)["writes"]) == 2
+
+
+def test_an_engines_part_of_a_write_is_told_with_the_write(store):
+    """Spark fills a stage for a write of the path: one run of the table, whichever of the two is told first."""
+    for at, name in enumerate(("curated.first", "curated.second")):
+        table, dagster = replace(SUMS, name=name), new_run()
+        staged = f"{name}__stage_{dagster[:8]}0123456789ab"
+        stage = spark_table(staged, snapshot="7")
+        stage["outputFacets"] = {"outputStatistics": facet(rowCount=5, size=50)}
+        work = event("COMPLETE", new_run(), inputs=[spark_table("partitioned.a")], outputs=[stage],
+                     at="2026-01-01T12:00:30Z", processing_engine=facet(name="spark", version="4.1.3"),
+                     job=f"headwater.append_data.spark_catalog_{staged.replace('.', '_')}")  # fmt: skip
+        work["job"]["namespace"] = "headwater"
+        done = Published(table=name, snapshot_id=9, rows=5, files=1, bytes=50,
+                         reads=(Read(table=TYPED.name, snapshot_id=11),))  # fmt: skip
+        own = []
+        for state, published, minutes in (("START", None, 0), ("COMPLETE", done, 1)):
+            told = write_event(state, table, "lake", run=f"{dagster}-0", partitions=())
+            told["eventTime"] = (NOON + timedelta(minutes=minutes)).isoformat()
+            own.append(with_outcome(told, table, "lake", published, None))
+        for one in ([*own, work], [work, *own])[at]:
+            store.record(body(one), "test")
+        mine, theirs = own[0]["run"]["runId"], work["run"]["runId"]
+
+        assert [(how["run"], how["how"]) for how in explain(store, name)["writes"]] == [(mine, "published")]
+        with store.reading() as reader:
+            assert [one["run"] for one in reader.table(name)["runs"]] == [mine]
+            assert reader.run(theirs)["parent"] == mine
+            shown = reader.run(mine)
+        assert [one["run"] for one in shown["children"]] == [theirs]
+        assert [(one["table"], one["snapshot"]) for one in shown["inputs"]] == [("partitioned.a", "11")]
+        assert (shown["parent"], shown["parent_known"], shown["of_dagster"]) == (dagster, False, True)
+
+
+def test_what_people_do_in_the_boxs_spark_is_by_hand(store):
+    """Its events come from the same namespace as the write path's."""
+    typed = spark_table("curated.a", snapshot="99")
+    typed["outputFacets"] = {"outputStatistics": facet(rowCount=5, size=50)}
+    one = event("COMPLETE", new_run(), outputs=[typed], job="headwater.append_data.spark_catalog_curated_a",
+                processing_engine=facet(name="spark", version="4.1.3"))  # fmt: skip
+    one["job"]["namespace"] = "headwater"
+    store.record(body(one), "test")
+
+    assert [write["how"] for write in explain(store, "curated.a")["writes"]] == ["by hand"]

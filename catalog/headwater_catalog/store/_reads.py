@@ -271,10 +271,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+# A run that does part of another's work is told with it, on that one's page.
 _RUNS = """
 SELECT r.id AS run, r.state, r.job_name AS job, r.engine, r.partition, p.direction, p.snapshot, p.rows, p.bytes,
   r.began_at, r.ended_at, r.error
-FROM partaking AS p JOIN run AS r ON r.id = p.run_id WHERE p.node_id = %s ORDER BY p.at DESC, r.id LIMIT %s
+FROM partaking AS p JOIN run AS r ON r.id = p.run_id WHERE p.node_id = %s AND NOT EXISTS (
+  SELECT 1 FROM partaking AS o WHERE o.run_id = r.parent AND o.node_id = p.node_id AND o.direction = p.direction
+) ORDER BY p.at DESC, r.id LIMIT %s
 """
 
 # A dashboard stands one step behind its charts; what its own filters look at, right behind the table.

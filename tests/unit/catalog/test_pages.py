@@ -92,6 +92,7 @@ def run_of(evil: str) -> dict:
         "ended_at": NOW,
         "took": timedelta(seconds=90),
         "parent_known": True,
+        "of_dagster": True,
         "inputs": [part],
         "outputs": [part],
         "children": [child],
@@ -235,7 +236,7 @@ def pages(evil: str) -> dict[str, str]:
         "column": render(
             "column.html", here="", table=about, column=evil, facts=about["columns"][0], ways={"up": way, "down": way}
         ),
-        "run": render("run.html", here="", run=run_of(evil)),
+        "run": render("run.html", here="", run=run_of(evil), dagster=None),
         "lineage": render(
             "lineage.html", here="", name=evil, title=evil, column=evil, as_of=evil, around=around
         ),
@@ -393,3 +394,14 @@ def test_others_link_to_a_tables_page(tmp_path):
         table_page(profile, 'curated.a "b"')
         == f"http://127.0.0.1:{profile.port('catalog')}/table?name=curated.a+%22b%22"
     )
+
+
+def test_a_run_leads_to_the_dagster_run_that_it_is_part_of():
+    """Dagster's own pages show it; a run that the catalog knows itself has its page here."""
+    site = Site(Path(), "http://127.0.0.1:7700", "http://127.0.0.1:7703")
+    run = {**run_of("x"), "parent": "e2badcda-1", "parent_known": False}
+    html = render("run.html", here="", run=run, dagster=site.dagster_run(run))
+
+    assert 'href="http://127.0.0.1:7700/runs/e2badcda-1"' in html
+    assert site.dagster_run({**run, "of_dagster": False}) is None
+    assert site.dagster_run({**run, "parent_known": True}) is None
