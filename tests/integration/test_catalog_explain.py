@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from headwater.table import Column, DelimitedFiles, Partitioning, Table
-from headwater.write import LoadedFile, Maintained, Published, RawState, Read
+from headwater.write import LoadedFile, Maintained, Published, RawState, Read, WrittenPartition
 from headwater_catalog.model import ColumnEdge, Kind, Lineage, Origin, TableFacts
 from headwater_catalog.store import NotFound
 from headwater_catalog.telling import upkeep_events, with_outcome, write_event
@@ -270,3 +270,24 @@ def test_what_people_do_in_the_boxs_spark_is_by_hand(store):
     store.record(body(one), "test")
 
     assert [write["how"] for write in explain(store, "curated.a")["writes"]] == ["by hand"]
+
+
+def test_a_partition_of_a_write_of_many_has_its_own_rows_and_sources(told):
+    """One run wrote two years in step with its upstream: each leads to its own files and rows."""
+    store, table = told["store"], replace(SUMS, name="curated.years", partitioning=YEARS)
+    keys = ("2019", "2020")
+    parts = tuple(
+        WrittenPartition(key=key, rows=rows, files=1, bytes=9) for key, rows in zip(keys, (52, 208), strict=True)
+    )
+    done = Published(table=table.name, snapshot_id=31, rows=260, files=2, bytes=18, partitions=keys, written=parts,
+                     reads=(Read(table=TYPED.name, snapshot_id=12, partitions=keys),))  # fmt: skip
+    event_told = write_event("COMPLETE", table, "lake", run="9-0", partitions=keys)
+    event_told["eventTime"] = (NOON + timedelta(hours=9)).isoformat()
+    store.record(body(with_outcome(event_told, table, "lake", done, None)), "test")
+
+    year, both = explain(store, "curated.years", partition="2019"), explain(store, "curated.years")
+    assert [(one["table"], one["partitions"]) for one in year["writes"]] == [
+        ("curated.years", ["2019"]), ("partitioned.a", ["2019"]), ("raw.a", ["2019"]),
+    ]  # fmt: skip
+    assert (year["writes"][0]["rows"], both["writes"][0]["rows"]) == (52, 260)
+    assert [one["name"] for one in year["files"]] == ["a_2019.txt"]

@@ -95,9 +95,11 @@ class Explainer:
             self._add_files(write, told, new)
             if known:
                 known["partitions"] = sorted({*known["partitions"], *new})
+                known["rows"] = told.rows_of(known["partitions"], known["rows"])
                 known["certain"] &= state.certain
             else:
                 row = {"steps": state.steps, "partitions": sorted(filter(None, keys)), "certain": state.certain}
+                row["rows"] = told.rows_of(row["partitions"], write["rows"])
                 self._found[state.node, write["run"]] = {**write, **row}
             if new:
                 yield from self._read(state, write, told, new)
@@ -115,8 +117,6 @@ class Explainer:
             if not keys:
                 continue
             told, oldest = told_of(self.connection, write["run"]), write["at"]
-            if state.keys is not None and _WHOLE not in keys and keys <= told.parts.keys():
-                write["rows"] = sum(told.parts[key] for key in keys)
             yield {**write, "how": "published"}, keys, told
             covered |= set() if told.appended else keys
             if _WHOLE in covered or (state.keys is not None and state.keys <= covered):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from headwater_catalog.model import LOADS, READS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from psycopg import Connection
 
 __all__ = ["Told", "told_of"]
@@ -29,6 +31,10 @@ class Told:
     loads: list[dict[str, Any]] = field(default_factory=list)
     appended: bool = False
     parts: dict[str, int] = field(default_factory=dict)
+
+    def rows_of(self, keys: Collection[str], whole: int | None) -> int | None:
+        """Return how many rows it wrote of some partitions; of all that it wrote where it told no more."""
+        return sum(self.parts[key] for key in keys) if keys and {*keys} <= self.parts.keys() else whole
 
 
 def told_of(connection: Connection[Any], run: str) -> Told:
