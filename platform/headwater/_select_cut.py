@@ -41,7 +41,8 @@ def _uses(scope: Scope, names: set[str]) -> Iterator[tuple[str, set[str]]]:
         output = scope.expression.named_selects
         places = {at for at, name in enumerate(output) if name in names}
         for one in scope.set_operation_scopes:
-            yield from _uses(one, {name for at, name in enumerate(one.expression.named_selects) if at in places})
+            given = one.expression.named_selects if isinstance(one.expression, exp.Query) else ()
+            yield from _uses(one, {name for at, name in enumerate(given) if at in places})
         return
     equal = _equal(scope, names)
     for alias, (_, source) in scope.selected_sources.items():
