@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from headwater_catalog._writes import Either
-from headwater_catalog.model import Kind, strongest
+from headwater_catalog.model import VALUE_KINDS, Kind, strongest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ __all__ = ["Flow", "Item", "flow_of"]
 Item = tuple[str, str, Kind]
 _STAR = "*"
 _AGAIN = "\0"
-_VALUE_KINDS = frozenset({Kind.COPIED, Kind.TRANSFORMED, Kind.AGGREGATED})
 
 
 @dataclass
@@ -142,11 +141,20 @@ class _Walk:
             return {(table, column, _chain(kind, one)) for table, column, one in self._column(node, scope, made)}
         if isinstance(node, exp.Query):
             return self._subquery(node, scope, kind, made)
+        if isinstance(node, exp.Window):
+            return self._window(node, scope, kind, made)
         inner = _deeper(node, kind)
         found: set[Item] = set()
         for child in node.iter_expressions():
             found |= self._items(child, scope, inner, made)
         return found
+
+    def _window(self, node: exp.Window, scope: Scope, kind: Kind, made: Flow) -> set[Item]:
+        """Return what a window's value is made of, and what its rows are cut and ordered by."""
+        keys: set[Item] = set()
+        for one in (*node.args.get("partition_by", ()), *filter(None, [node.args.get("order")])):
+            keys |= self._as(Kind.WINDOW, one, scope, made)
+        return keys | self._items(node.this, scope, _deeper(node, kind), made)
 
     def _subquery(self, node: exp.Query, scope: Scope, kind: Kind, made: Flow) -> set[Item]:
         inside = next((one for one in scope.subquery_scopes if one.expression is node.unnest()), None)
@@ -216,4 +224,4 @@ def _deeper(node: exp.Expr, kind: Kind) -> Kind:
 
 
 def _chain(kind: Kind, below: Kind) -> Kind:
-    return strongest(kind, below) if below in _VALUE_KINDS else below
+    return strongest(kind, below) if below in VALUE_KINDS else below

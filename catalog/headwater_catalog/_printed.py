@@ -1,8 +1,10 @@
-"""What `headwater table` and `headwater history` print of the catalog's answers, as rows. Pure."""
+"""What `headwater table`, `lineage` and `history` print of the catalog's answers, as rows. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from headwater_catalog.model import decides_rows, how_in_words
 
 __all__ = [
     "check_rows",
@@ -130,16 +132,24 @@ def _label(one: dict[str, Any]) -> str:
 
 
 def lineage_rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the edges of a graph: between columns where it tells of any, else between tables."""
-    titles = {one["name"]: one["title"] for one in answer["nodes"]}
+    """Return what leads to what, of columns what values are made of first; without columns table by table."""
+    titles = {one["name"]: one["title"] for one in answer.get("nodes", ())}
 
     def end(one: dict[str, Any], side: str) -> str:
         name, title, column = one[side], titles.get(one[side], ""), one.get(f"{side}_column", "")
+        if f"{side}_column" in one and not column:
+            return f"rows of {titled(name, title)}"
         return ", ".join(filter(None, (titled(name, title), column))) if title else f"{name}.{column}".rstrip(".")
 
+    flows = sorted(answer["columns"], key=lambda one: decides_rows(one["kind"], one["target_column"]))
     return [
-        {"from": end(one, "source"), "to": end(one, "target"), "kind": one["kind"], "said": ", ".join(one["origins"])}
-        for one in answer["columns"]
+        {
+            "from": end(one, "source"),
+            "to": end(one, "target"),
+            "how": how_in_words(one["kind"], one["target_column"]),
+            "said": ", ".join(one["origins"]),
+        }
+        for one in flows
     ] or [
         {"from": end(one, "source"), "to": end(one, "target"), "said": ", ".join(one["origins"])}
         for one in answer["edges"]

@@ -88,8 +88,13 @@ def lineage(*, name: str, direction: str, depth: int, limit: int, columns: bool,
         limit=limit,
         as_of=as_of,
     )
-    rows = lineage_rows(answer)
-    _show(answer, output, objects_as_table(rows) or f"The catalog knows no lineage of {name}.")
+    nothing = f"The catalog knows no lineage of {name}."
+    if columns or column:
+        nothing = (
+            f"The catalog knows of no column that {name} is made of or goes into; `headwater lineage {given}` shows "
+            "its tables."
+        )
+    _show(answer, output, objects_as_table(lineage_rows(answer)) or nothing)
     for one in answer["nodes"]:
         if one.get("readable") is False:
             click.echo(

@@ -16,6 +16,7 @@ __all__ = [
     "FRESHNESS",
     "LOADS",
     "READS",
+    "VALUE_KINDS",
     "WHOLE_TABLE",
     "Alias",
     "ColumnEdge",
@@ -28,7 +29,9 @@ __all__ = [
     "RunFacts",
     "TableFacts",
     "View",
+    "decides_rows",
     "first_mentions",
+    "how_in_words",
     "strongest",
 ]
 
@@ -42,11 +45,15 @@ WHOLE_TABLE = ""
 
 
 class Kind(StrEnum):
-    """What one column does to another, the weakest first; the last two decide about rows, not values."""
+    """What one column does to another, values first, the weakest first.
+
+    The last three decide which rows count, not what values are made of: a window for one column, the others for all.
+    """
 
     COPIED = "copied"
     TRANSFORMED = "transformed"
     AGGREGATED = "aggregated"
+    WINDOW = "window"
     FILTER = "filter"
     JOIN = "join"
 
@@ -59,12 +66,29 @@ class Origin(StrEnum):
     OBSERVED = "observed"
 
 
-_VALUE_KINDS = (Kind.COPIED, Kind.TRANSFORMED, Kind.AGGREGATED)
+# Those that make values.
+VALUE_KINDS = (Kind.COPIED, Kind.TRANSFORMED, Kind.AGGREGATED)
 
 
 def strongest(*kinds: Kind) -> Kind:
     """Return what a chain of value kinds amounts to: one aggregation on the way makes the whole an aggregation."""
-    return max(kinds, key=_VALUE_KINDS.index)
+    return max(kinds, key=VALUE_KINDS.index)
+
+
+def decides_rows(kind: str, target_column: str) -> bool:
+    """Return whether an edge decides which rows count, and makes no value."""
+    return target_column == WHOLE_TABLE or kind not in VALUE_KINDS
+
+
+def how_in_words(kind: str, target_column: str) -> str:
+    """Return what an edge does as people read it: ``copied``, or ``filter only`` where it decides about rows alone.
+
+    >>> how_in_words("aggregated", "loans"), how_in_words("aggregated", "")
+    ('aggregated', 'group only')
+    """
+    if not decides_rows(kind, target_column):
+        return kind
+    return f"{'group' if kind == Kind.AGGREGATED else kind} only"
 
 
 @dataclass(frozen=True, order=True)

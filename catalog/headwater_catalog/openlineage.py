@@ -41,8 +41,9 @@ _OVER = frozenset({"COMPLETE", "ABORT", "FAIL"})
 _CHANGES = {"CREATE": "created", "DROP": "dropped", "RENAME": "renamed"}
 _DIRECT = {"IDENTITY": Kind.COPIED, "TRANSFORMATION": Kind.TRANSFORMED, "AGGREGATION": Kind.AGGREGATED}
 _INDIRECT = {"JOIN": Kind.JOIN, "FILTER": Kind.FILTER, "GROUP_BY": Kind.AGGREGATED}
-# These decide about one column's values, not about rows; what rows are sorted by changes none of them.
-_INDIRECT_VALUE = frozenset({"CONDITIONAL", "WINDOW"})
+# These are about one column: a condition chooses its value, a window's keys the rows that count for it. What rows are
+# sorted by does neither.
+_INDIRECT_ONE = {"CONDITIONAL": Kind.TRANSFORMED, "WINDOW": Kind.WINDOW}
 # What Iceberg adds to a table's columns for those who change rows in place.
 _HIDDEN = frozenset({"_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number"})
 _PARTITION_TAGS = ("partition", "dagster/partition")
@@ -141,8 +142,8 @@ def _edges(stated: Mapping[str, Any], column: str, former: object) -> Iterator[C
         kind, subtype = one.get("type"), _text(one.get("subtype"))
         if kind == "DIRECT" and column != WHOLE_TABLE:
             yield ColumnEdge(source, field, column, _DIRECT.get(subtype, Kind.TRANSFORMED))
-        elif kind == "INDIRECT" and subtype in _INDIRECT_VALUE and column != WHOLE_TABLE:
-            yield ColumnEdge(source, field, column, Kind.TRANSFORMED)
+        elif kind == "INDIRECT" and subtype in _INDIRECT_ONE and column != WHOLE_TABLE:
+            yield ColumnEdge(source, field, column, _INDIRECT_ONE[subtype])
         elif kind == "INDIRECT" and subtype in _INDIRECT:
             yield ColumnEdge(source, field, WHOLE_TABLE, _INDIRECT[subtype])
 

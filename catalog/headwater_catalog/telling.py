@@ -84,7 +84,8 @@ def ingested_event(done: Ingested, bucket: str) -> dict[str, Any]:
     state = RawState(partition="", location=done.location, files=done.originals)
     written = _dataset(bucket, name, rows=done.rows, size=done.bytes, snapshot=done.snapshot_id)
     written["facets"][LOADS] = own_facet("loads", loads=[asdict(state)], appended=done.appended)
-    return _event("COMPLETE", done.table, str(uuid5(NAMESPACE_URL, done.location)), [written])
+    aside = [_dataset(bucket, name.rejected, rows=done.rejected)] if done.rejected else []
+    return _event("COMPLETE", done.table, str(uuid5(NAMESPACE_URL, done.location)), [written, *aside])
 
 
 def tell_upkeep(profile: Profile, done: Maintained, log: Callable[[str], None]) -> None:

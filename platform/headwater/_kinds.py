@@ -161,9 +161,8 @@ class InPartition(_ColumnKind):
 
     @property
     def promise(self) -> str:
-        if not self.values:
-            return f"{self.column} is never null"
-        return f"{self.column} is {' or '.join(str(value) for value in self.values)}, which is being written"
+        # Of the check, not of one write: who reads the definition and who reads a result read the same.
+        return f"{self.column} is that of a partition being written, and never null"
 
     def broken(self, table: Table) -> str:
         column = identifier(self.column)

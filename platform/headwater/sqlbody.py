@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from headwater import _select
 from headwater._literals import literal
+from headwater._select_cut import in_step
 from headwater.dialects import DIALECTS, dialect_named, identifier, quoted
 from headwater.errors import DefinitionError
 from headwater.layout import RelationFor, relation_name
@@ -27,6 +28,7 @@ __all__ = [
     "problems_on",
     "quoted",
     "relation_name",
+    "tables_in_step",
     "to_dialect",
     "upstream_names",
     "validate",
@@ -53,6 +55,18 @@ def validate(table: Table) -> None:
     """
     if isinstance(table.body, str):
         _resolved(table, table.body)
+
+
+def tables_in_step(table: Table) -> frozenset[str]:
+    """Return the upstreams of whose same partition alone each partition is made, as a SQL body shows for certain.
+
+    They have a partition column that equals the table's own in every row; empty without partitions or a SQL body.
+    """
+    if not isinstance(table.body, str) or table.partitioning is None:
+        return frozenset()
+    found = in_step(_resolved(table, table.body), table.partitioning.column)
+    cut = {(one.name, one.partitioning.column) for one in table.upstreams if one.partitioning is not None}
+    return frozenset(name for name, _ in found & cut)
 
 
 def problems_on(table: Table, dialect: str) -> tuple[str, ...]:

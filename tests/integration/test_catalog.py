@@ -349,6 +349,11 @@ def test_commands_answer_as_tables_and_json(box, api, names):
     assert names[0] in told("lineage", names[1], "--direction", "up")
     assert f"{names[0]}.x" in told("lineage", f"{names[1]}.s")
     assert json.loads(told("lineage", names[1], "-o", "json"))["edges"]
+    bare = f"{names[1]}_bare"
+    api.send(body(event("COMPLETE", new_run(), inputs=[spark_table(names[1])], outputs=[spark_table(bare)])))
+    unknown = told("lineage", bare, "--columns")
+    assert f"The catalog knows of no column that {bare} is made of or goes into" in unknown
+    assert f"`headwater lineage {bare}` shows its tables" in unknown
     assert names[1] in told("impact", f"{names[0]}.x")
     impact = json.loads(told("impact", "partitioned.loan_origination.credit_score", "-o", "json"))
     assert {"curated.loan_state", "curated.loan_seller_risk"} <= {one["table"] for one in impact["breaks"]}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from headwater.table import Column, DelimitedFiles, Partitioning, Table
-from headwater.write import LoadedFile, Maintained, Published, RawState, Read
+from headwater.write import LoadedFile, Maintained, Published, RawState, Read, WrittenPartition
 from headwater_catalog.model import ColumnEdge, Kind, Lineage, Origin, TableFacts
 from headwater_catalog.store import NotFound
 from headwater_catalog.telling import upkeep_events, with_outcome, write_event
@@ -225,3 +226,68 @@ def test_an_answer_that_reaches_its_bound_says_so(told):
 
     assert (explain(store, "curated.a", depth=1)["cut"], explain(store, "curated.a", limit=2)["cut"]) == (True, True)
     assert len(explain(store, "curated.a", limit=2)["writes"]) == 2
+
+
+def test_an_engines_part_of_a_write_is_told_with_the_write(store):
+    """Spark fills a stage for a write of the path: one run of the table, whichever of the two is told first."""
+    for at, name in enumerate(("curated.first", "curated.second")):
+        table, dagster = replace(SUMS, name=name), new_run()
+        staged = f"{name}__stage_{dagster[:8]}0123456789ab"
+        stage = spark_table(staged, snapshot="7")
+        stage["outputFacets"] = {"outputStatistics": facet(rowCount=5, size=50)}
+        work = event("COMPLETE", new_run(), inputs=[spark_table("partitioned.a")], outputs=[stage],
+                     at="2026-01-01T12:00:30Z", processing_engine=facet(name="spark", version="4.1.3"),
+                     job=f"headwater.append_data.spark_catalog_{staged.replace('.', '_')}")  # fmt: skip
+        work["job"]["namespace"] = "headwater"
+        done = Published(table=name, snapshot_id=9, rows=5, files=1, bytes=50,
+                         reads=(Read(table=TYPED.name, snapshot_id=11),))  # fmt: skip
+        own = []
+        for state, published, minutes in (("START", None, 0), ("COMPLETE", done, 1)):
+            told = write_event(state, table, "lake", run=f"{dagster}-0", partitions=())
+            told["eventTime"] = (NOON + timedelta(minutes=minutes)).isoformat()
+            own.append(with_outcome(told, table, "lake", published, None))
+        for one in ([*own, work], [work, *own])[at]:
+            store.record(body(one), "test")
+        mine, theirs = own[0]["run"]["runId"], work["run"]["runId"]
+
+        assert [(how["run"], how["how"]) for how in explain(store, name)["writes"]] == [(mine, "published")]
+        with store.reading() as reader:
+            assert [one["run"] for one in reader.table(name)["runs"]] == [mine]
+            assert reader.run(theirs)["parent"] == mine
+            shown = reader.run(mine)
+        assert [one["run"] for one in shown["children"]] == [theirs]
+        assert [(one["table"], one["snapshot"]) for one in shown["inputs"]] == [("partitioned.a", "11")]
+        assert (shown["parent"], shown["parent_known"], shown["of_dagster"]) == (dagster, False, True)
+
+
+def test_what_people_do_in_the_boxs_spark_is_by_hand(store):
+    """Its events come from the same namespace as the write path's."""
+    typed = spark_table("curated.a", snapshot="99")
+    typed["outputFacets"] = {"outputStatistics": facet(rowCount=5, size=50)}
+    one = event("COMPLETE", new_run(), outputs=[typed], job="headwater.append_data.spark_catalog_curated_a",
+                processing_engine=facet(name="spark", version="4.1.3"))  # fmt: skip
+    one["job"]["namespace"] = "headwater"
+    store.record(body(one), "test")
+
+    assert [write["how"] for write in explain(store, "curated.a")["writes"]] == ["by hand"]
+
+
+def test_a_partition_of_a_write_of_many_has_its_own_rows_and_sources(told):
+    """One run wrote two years in step with its upstream: each leads to its own files and rows."""
+    store, table = told["store"], replace(SUMS, name="curated.years", partitioning=YEARS)
+    keys = ("2019", "2020")
+    parts = tuple(
+        WrittenPartition(key=key, rows=rows, files=1, bytes=9) for key, rows in zip(keys, (52, 208), strict=True)
+    )
+    done = Published(table=table.name, snapshot_id=31, rows=260, files=2, bytes=18, partitions=keys, written=parts,
+                     reads=(Read(table=TYPED.name, snapshot_id=12, partitions=keys),))  # fmt: skip
+    event_told = write_event("COMPLETE", table, "lake", run="9-0", partitions=keys)
+    event_told["eventTime"] = (NOON + timedelta(hours=9)).isoformat()
+    store.record(body(with_outcome(event_told, table, "lake", done, None)), "test")
+
+    year, both = explain(store, "curated.years", partition="2019"), explain(store, "curated.years")
+    assert [(one["table"], one["partitions"]) for one in year["writes"]] == [
+        ("curated.years", ["2019"]), ("partitioned.a", ["2019"]), ("raw.a", ["2019"]),
+    ]  # fmt: skip
+    assert (year["writes"][0]["rows"], both["writes"][0]["rows"]) == (52, 260)
+    assert [one["name"] for one in year["files"]] == ["a_2019.txt"]

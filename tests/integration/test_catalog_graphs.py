@@ -155,12 +155,18 @@ def table_graph(edges: list[Edge], moment: datetime) -> nx.DiGraph:
     return nx.DiGraph((one.source, one.target) for one in edges if one.at(moment))
 
 
-def column_graph(edges: list[Edge], moment: datetime) -> nx.MultiDiGraph:
-    """Return the graph of values: which column becomes which, and how."""
+def column_graph(edges: list[Edge], moment: datetime, *, rows: bool, way: str) -> nx.MultiDiGraph:
+    """Return which column becomes which, and how; with ``rows`` also what decides which rows there are.
+
+    On the way up that leads to every column of the table, on the way down to its rows and no further.
+    """
     made = nx.MultiDiGraph()
     for one in edges:
         for read, written, kind in one.columns_at(moment) if one.at(moment) else ():
-            if written:
+            if not written and rows and way == "up":
+                for name in COLUMNS:
+                    made.add_edge((one.source, read), (one.target, name), (kind, ""))
+            if written or (rows and way == "down"):
                 made.add_edge((one.source, read), (one.target, written), kind)
     return made
 
@@ -191,12 +197,13 @@ def test_answers_equal_networkx(database, graphs):
         for graph, edges in enumerate(graphs):
             start = draw.choice(edges).source
             way, depth, moment = asked(draw)
-            tables, flows = table_graph(edges, moment), column_graph(edges, moment)
+            tables = table_graph(edges, moment)
             question = {"direction": way, "depth": depth, "as_of": moment.isoformat(), "limit": 1000}
             answer = reader.lineage(named(graph, start), columns=False, **question)
             same_tables(answer, tables, reached(tables, [start], way, depth), way, depth)
 
             column = draw.choice((*COLUMNS, ""))
+            flows = column_graph(edges, moment, rows=bool(column), way=way)
             starts = [(start, column)] if column else [(start, name) for name in COLUMNS]
             answer = reader.lineage(named(graph, start), columns=True, column=column, **question)
             same_columns(answer, flows, reached(flows, starts, way, depth), way, depth)
@@ -221,7 +228,7 @@ def same_columns(answer: dict, graph: nx.MultiDiGraph, found: dict, way: str, de
     """Require the column edges with their kinds, and the cut, to be those of the graph."""
     inside = {node for node, steps in found.items() if steps < depth}
     expected = {
-        (*source, *target, kind)
+        (*source, target[0], "" if isinstance(kind, tuple) else target[1], kind[0] if isinstance(kind, tuple) else kind)
         for source, target, kind in graph.edges(keys=True)
         if (source if way == "down" else target) in inside
     }

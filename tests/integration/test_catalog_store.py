@@ -18,7 +18,7 @@ from headwater_catalog.store._edges import saw_edge
 from headwater_catalog.store._graph import Question, walk_columns, walk_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lineage_events import body, event, facet, new_run, spark_table, trino_table
+from lineage_events import body, event, facet, fields, new_run, spark_table, trino_table
 
 pytestmark = pytest.mark.box
 
@@ -171,6 +171,31 @@ def test_a_run_is_told_whole(store):
     }
     node = next(one for one in answer["nodes"] if one["name"] == "curated.b")
     assert (node["snapshot"], node["run"]) == ("77", run)
+
+
+def test_a_columns_lineage_has_what_decides_which_rows_count(store):
+    """A count has no column that it is made of; what its rows are chosen by is named, and followed on."""
+    counted = spark_table("curated.b", columns={"n": [("raw.a", "k", "WINDOW"), ("raw.a", "status", "FILTER")]})
+    counted["facets"]["columnLineage"]["fields"]["n"]["inputFields"][0]["transformations"][0]["type"] = "INDIRECT"
+    grouped = fields([("raw.a", "k", "IDENTITY")])["inputFields"]
+    grouped[0]["transformations"] = [{"type": "INDIRECT", "subtype": "GROUP_BY"}]
+    counted["facets"]["columnLineage"]["dataset"] = grouped
+    typed = spark_table("raw.a", columns={"status": [("raw.z", "value", "TRANSFORMATION")]})
+    send(store, event("COMPLETE", new_run(), inputs=[spark_table("raw.z")], outputs=[typed]))
+    send(store, event("COMPLETE", new_run(), inputs=[spark_table("raw.a")], outputs=[counted]))
+
+    assert flows(graph(store, "curated.b", column="n", columns=True, direction="up")) == {
+        ("raw.a.k", "curated.b.n", "window"),
+        ("raw.a.status", "curated.b.", "filter"),
+        ("raw.a.k", "curated.b.", "aggregated"),
+        ("raw.z.value", "raw.a.status", "transformed"),
+    }
+    assert flows(graph(store, "raw.z", column="value", columns=True, direction="down")) == {
+        ("raw.z.value", "raw.a.status", "transformed"),
+        ("raw.a.status", "curated.b.", "filter"),
+    }
+    # The columns of a table at once are its values: its rows are the table's lineage.
+    assert flows(graph(store, "curated.b", columns=True, depth=1)) == {("raw.a.k", "curated.b.n", "window")}
 
 
 def test_a_run_that_failed_wrote_nothing(store):

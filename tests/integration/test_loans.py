@@ -158,6 +158,17 @@ def test_the_catalog_knows_who_wrote_what(loans):
         assert node["snapshot"] == written["snapshot"]
 
 
+def test_a_year_of_a_sql_table_is_explained_by_that_years_files(loans):
+    """Its own rows, and of each upstream the same year alone."""
+    box, _, _ = loans
+    told = json.loads(headwater(box, "explain", "curated.loan_state", "--partition", "2019", "-o", "json").stdout)
+    (own,) = (one for one in told["writes"] if one["table"] == "curated.loan_state")
+
+    assert own["rows"] == _rows(box, "select count(*) as n from curated.loan_state where year = 2019")[0]["n"]
+    assert {tuple(one["partitions"]) for one in told["writes"]} == {("2019",)}
+    assert {one["partition"] for one in told["files"]} == {"2019"}
+
+
 def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
     """Column by column through two Spark functions, as their runs were seen, and on the column's page."""
     box, _, _ = loans
@@ -167,6 +178,11 @@ def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
     targets = {(one["target"], one["target_column"]) for one in columns}
 
     assert ("partitioned.loan_performance", "loan_age") in sources
+    vintage = [one for one in columns if one["target"] == "curated.loan_vintage"]
+    deciding = {(one["source"], one["source_column"]) for one in vintage if one["target_column"] == ""}
+    months = {("partitioned.loan_performance", one) for one in ("current_loan_delinquency_status", "zero_balance_code")}
+    assert months | {("partitioned.loan_origination", "year")} <= deciding
+    assert {one["kind"] for one in vintage if one["target_column"]} == {"window"}
     # A function gets a raw table's lines, and Spark calls a line `value`.
     assert ("raw.loan_performance", "value") in sources
     assert ("chart:default_curves", "default_rate") in targets
@@ -181,6 +197,12 @@ def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
     assert ("partitioned.loan_performance", "current_loan_delinquency_status") in sources
     assert ("raw.loan_performance", "value") in sources
     assert "chart:behind_90_curves" in {one["target"] for one in behind}
+    summed = ("lineage", "curated.loan_vintage.upb", "--direction", "up", "--depth", "1", "-o", "json")
+    kinds = {
+        one["source_column"]: one["kind"] for one in json.loads(headwater(box, *summed).stdout)["columns"]
+        if one["target_column"]
+    }  # fmt: skip
+    assert kinds == {"current_actual_upb": "aggregated"}
     page = requests.get(
         f"http://{box.address('catalog')}/column",
         params={"name": "curated.loan_vintage", "column": "cumulative_default_rate"},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-VALUE_KINDS = ("copied", "transformed", "aggregated")
+VALUE_KINDS = ("copied", "transformed", "aggregated", "window")
 ROW_KINDS = ("filter", "join", "group")
 # What is measured: tables, values column by column, values with their kind, what decides about rows.
 MEASURES = ("tables", "columns", "kinds", "rows")

@@ -124,6 +124,14 @@ def test_required_columns_and_partitions_imply_checks() -> None:
     assert every_check(_table(NotNull("id", blocking=False)))[0].blocking
 
 
+def test_a_check_promises_the_same_whatever_is_written() -> None:
+    """The catalog shows a definition's promise in one place and a result's in another."""
+    table = _table(**BY_YEAR)
+    promises = {every_check(table, values)[0].promise for values in ((), (2019,), (2019, 2020))}
+
+    assert promises == {"year is that of a partition being written, and never null"}
+
+
 def test_the_tables_that_checks_read_are_told() -> None:
     """Whoever schedules a table runs those that its checks look up first."""
     other = _table(name="curated.other")

@@ -23,20 +23,16 @@ def body(origination: Any, performance: Any) -> Any:
     behind = F.when(foreclosed, 999).otherwise(F.col("current_loan_delinquency_status").try_cast("int"))
     ended_badly = F.col("zero_balance_code").isin(*DEFAULT_CODES)
     defaulted = F.coalesce(ended_badly, F.lit(False)) | F.coalesce(behind >= DEFAULT_MONTHS, F.lit(False))  # noqa: FBT003
-    months = performance.select(
-        "year",
-        "loan_sequence_number",
-        "loan_age",
-        F.col("current_actual_upb").alias("upb"),
-        behind.alias("behind"),
-        defaulted.alias("defaulted"),
-    )
-    by_age = months.groupBy("year", "loan_age").agg(
+    # Spark's lineage tells of an aggregate where its argument is computed in it; of a column that was computed or
+    # renamed before, it tells that alone.
+    by_age = performance.groupBy("year", "loan_age").agg(
         F.count("*").alias("loans"),
-        F.sum("upb").alias("upb"),
-        *(F.avg((F.coalesce("behind", F.lit(0)) >= n).cast("int")).alias(f"share_{n * 30}_days") for n in (1, 2, 3)),
+        F.sum("current_actual_upb").alias("upb"),
+        *(F.avg((F.coalesce(behind, F.lit(0)) >= n).cast("int")).alias(f"share_{n * 30}_days") for n in (1, 2, 3)),
     )
-    first = months.where("defaulted").groupBy("year", "loan_sequence_number").agg(F.min("loan_age").alias("loan_age"))
+    first = (
+        performance.where(defaulted).groupBy("year", "loan_sequence_number").agg(F.min("loan_age").alias("loan_age"))
+    )
     new = first.groupBy("year", "loan_age").agg(F.count("*").alias("new_defaults"))
     made = origination.groupBy("year").agg(F.count("*").alias("made"))
     so_far = F.sum(F.coalesce("new_defaults", F.lit(0))).over(Window.partitionBy("year").orderBy("loan_age"))

@@ -15,6 +15,7 @@ from headwater.table import ZONES
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from headwater_catalog.model import how_in_words
 from headwater_catalog.pages._addresses import ADDRESSES, link, page_of
 from headwater_catalog.pages._charts import amount, bars, distinct, share, values
 from headwater_catalog.pages._counted import KINDS, counted
@@ -58,6 +59,7 @@ def _environment() -> Environment:
         "zone": zone,
         "moment": moment,
         "place": place,
+        "how": lambda edge: how_in_words(edge["kind"], edge["target_column"]),
         "shell": shlex.quote,
         "amount": amount,
         "bars": bars,

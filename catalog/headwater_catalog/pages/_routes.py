@@ -48,7 +48,7 @@ def page_routes(
     """
     return [
         *(Route(f"/{name}", _showing(store, site, access, page), methods=["GET"]) for name, page in PAGES.items()),
-        Route("/run", _showing_past(store, access, partial(_run, lake)), methods=["GET"]),
+        Route("/run", _showing_past(store, access, partial(_run, lake, site)), methods=["GET"]),
         Route("/explain", _showing_past(store, access, partial(_explain, lake)), methods=["GET"]),
         Route("/sample", _sampling(sample), methods=["GET"]),
         *form_routes(store, access),
@@ -96,11 +96,11 @@ def _sampling(sample: Callable[[str], dict[str, Any]]) -> Callable[[Request], An
     return endpoint
 
 
-def _run(lake: Lake, store: Store, given: Mapping[str, str]) -> str:
+def _run(lake: Lake, site: Site, store: Store, given: Mapping[str, str]) -> str:
     run = Parameters(given, ("run",)).required("run")
     with store.reading() as reader:
         found = reader.run(run)
-    return render("run.html", here="", run=run_marked(lake, found))
+    return render("run.html", here="", run=run_marked(lake, found), dagster=site.dagster_run(found))
 
 
 def _explain(lake: Lake, store: Store, given: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.table import ZONES
 
 from headwater_catalog.model import FRESHNESS
+from headwater_catalog.pages._paths import column_path
 from headwater_catalog.pages._render import render
 from headwater_catalog.profiles import read_profile
 from headwater_catalog.service.parameters import Parameters
@@ -86,22 +87,12 @@ def _titles(graph: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _path(reader: Reader, name: str, column: str, way: str) -> dict[str, Any]:
-    """Return a column's path one way, each edge with how many steps away it is, the nearest first."""
+    """Return a column's path one way: what values take, and what decides about rows."""
     found = reader.lineage(
         name, column=column, columns=True, direction=way, depth=PATH_DEPTH, as_of="", limit=_PATH_LIMIT
     )
-    near, far = ("target", "source") if way == "up" else ("source", "target")
-    steps, frontier = {(name, column): 0}, {(name, column)}
-    while frontier:
-        reached = {
-            (one[far], one[f"{far}_column"]): steps[one[near], one[f"{near}_column"]] + 1
-            for one in found["columns"]
-            if (one[near], one[f"{near}_column"]) in frontier
-        }
-        frontier = reached.keys() - steps.keys()
-        steps |= {end: reached[end] for end in frontier}
-    rows = [{**one, "step": steps.get((one[near], one[f"{near}_column"]), 0) + 1} for one in found["columns"]]
-    return {**found, "columns": sorted(rows, key=lambda one: (one["step"], one["source"], one["source_column"]))}
+    values, rows = column_path(found["columns"], (name, column), way)
+    return {"values": values, "rows": rows, "cut": found["cut"], "nodes": found["nodes"]}
 
 
 def _lineage(reader: Reader, site: Site, given: Mapping[str, str]) -> str:

@@ -45,6 +45,12 @@ class Site:
     dagster: str
     superset: str
 
+    def dagster_run(self, run: Mapping[str, Any]) -> Link | None:
+        """Return where the Dagster run is shown that a run is part of; None when it is part of none."""
+        if not run["of_dagster"] or run["parent_known"]:
+            return None
+        return Link("Dagster's run", f"{self.dagster}/runs/{quote(str(run['parent']), safe='')}")
+
     def links(self, table: Mapping[str, Any]) -> list[Link]:
         """Return where else a table is shown: as Dagster's asset, as Superset's dataset, or on its own page there."""
         found = []

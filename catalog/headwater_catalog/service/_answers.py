@@ -115,7 +115,7 @@ EXPLAIN = one(
 _PART = one("table, direction, snapshot, rows:count?, bytes:count?, readable:yes?")
 RUN = one(
     "run, state, job_namespace, job, engine, parent, partition, sql, error, began_at:time, ended_at:time?, took:text?, "
-    "parent_known:yes",
+    "parent_known:yes, of_dagster:yes",
     inputs=many(_PART),
     outputs=many(_PART),
     children=many(one("run, state, job, engine, began_at:time, ended_at:time?")),

@@ -25,6 +25,7 @@ from headwater_catalog.openlineage import (
 from headwater_catalog.store._edges import ColumnKeys, saw_edge
 from headwater_catalog.store._knowledge import keep_knowledge
 from headwater_catalog.store._nodes import Nodes
+from headwater_catalog.store._runs import adopt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,6 +106,7 @@ class _Writer:
             self._change(what, part, former, at)
         inputs = self._partakers(facts.inputs, facts, "in")
         outputs = self._partakers(facts.outputs, facts, "out")
+        adopt(self._connection, facts.run)
         if not facts.effective:
             return
         if wants_sql(facts):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from headwater_catalog.model import LOADS, READS, WHOLE_TABLE
+from headwater_catalog.model import WHOLE_TABLE
+from headwater_catalog.store._runs import HEADWATERS
+from headwater_catalog.store._told import Told, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,14 +95,16 @@ class Explainer:
             self._add_files(write, told, new)
             if known:
                 known["partitions"] = sorted({*known["partitions"], *new})
+                known["rows"] = told.rows_of(known["partitions"], known["rows"])
                 known["certain"] &= state.certain
             else:
-                row = {"steps": state.steps, "partitions": sorted(filter(None, keys)), "certain": state.certain}
-                self._found[state.node, write["run"]] = {**write, **row}
+                named = sorted(filter(None, keys))
+                row = {"steps": state.steps, "partitions": named, "certain": state.certain}
+                self._found[state.node, write["run"]] = {**write, **row, "rows": told.rows_of(named, write["rows"])}
             if new:
                 yield from self._read(state, write, told, new)
 
-    def _made_by(self, state: _State) -> Iterator[tuple[dict[str, Any], set[str], _Told]]:
+    def _made_by(self, state: _State) -> Iterator[tuple[dict[str, Any], set[str], Told]]:
         """Yield the writes whose rows a state holds, the newest first, with the partitions that are theirs.
 
         A write covers what older ones made of the same partitions, but for one that appended.
@@ -113,16 +116,16 @@ class Explainer:
             keys = keys if state.keys is None else keys & (state.keys | {_WHOLE})
             if not keys:
                 continue
-            told, oldest = self._told(write["run"]), write["at"]
+            told, oldest = told_of(self.connection, write["run"]), write["at"]
             yield {**write, "how": "published"}, keys, told
             covered |= set() if told.appended else keys
             if _WHOLE in covered or (state.keys is not None and state.keys <= covered):
                 break
         for write in self._rows(_BY_HAND, {"node": state.node, "at": state.at, "since": oldest}):
             del write["partition"]
-            yield {**write, "how": "by hand"}, {_WHOLE}, _Told()
+            yield {**write, "how": "by hand"}, {_WHOLE}, Told()
 
-    def _read(self, state: _State, write: Mapping[str, Any], told: _Told, made: set[str]) -> Iterator[_State]:
+    def _read(self, state: _State, write: Mapping[str, Any], told: Told, made: set[str]) -> Iterator[_State]:
         """Yield what a write read to make some partitions; where it did not tell, what was there by then."""
         if told.reads is None:
             sources = self._rows(_INPUTS, {"run": write["run"]}) or self._rows(
@@ -165,7 +168,7 @@ class Explainer:
         found = self._rows(_SNAPSHOT, {"node": node, "snapshot": snapshot})
         return found[0]["at"] if found else None
 
-    def _add_files(self, write: Mapping[str, Any], told: _Told, keys: set[str]) -> None:
+    def _add_files(self, write: Mapping[str, Any], told: Told, keys: set[str]) -> None:
         for load in told.loads:
             if load["partition"] in keys or keys == {_WHOLE}:
                 self._files += [
@@ -179,33 +182,10 @@ class Explainer:
                     for file in load["files"]
                 ]
 
-    def _told(self, run: str) -> _Told:
-        rows = self.connection.execute("SELECT body FROM event WHERE run_id = %s", (run,)).fetchall()
-        told = _Told()
-        for (body,) in rows:
-            event = json.loads(body)
-            facet = event.get("run", {}).get("facets", {}).get(READS)
-            told.reads = facet.get("reads") if isinstance(facet, dict) else told.reads
-            for output in event.get("outputs") or ():
-                shown = (output.get("facets") or {}).get(LOADS)
-                if isinstance(shown, dict):
-                    told.loads += shown.get("loads", [])
-                    told.appended |= bool(shown.get("appended"))
-        return told
-
     def _rows(self, statement: bytes, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         cursor = self.connection.execute(statement, values)
         names = [one.name for one in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-@dataclass
-class _Told:
-    """What a run told of itself: what it read, if it did, the loads that it showed, and whether it added to others."""
-
-    reads: list[dict[str, Any]] | None = None
-    loads: list[dict[str, Any]] = field(default_factory=list)
-    appended: bool = False
 
 
 _WRITE = """
@@ -215,13 +195,14 @@ FROM partaking AS p JOIN run AS r ON r.id = p.run_id JOIN node AS n ON n.id = p.
 WHERE p.node_id = %(node)s AND p.direction = 'out' AND p.at <= %(at)s"""
 
 # The write path counts rows whenever it publishes; a load that found its files in place does not.
-_PUBLISHED = f"""{_WRITE} AND r.job_namespace = 'headwater' AND r.state = 'COMPLETE' AND p.rows IS NOT NULL
+_PUBLISHED = f"""{_WRITE} AND {HEADWATERS} AND r.state = 'COMPLETE' AND p.rows IS NOT NULL
 ORDER BY p.at DESC, r.id LIMIT 2000""".encode()
 
-# A stage's snapshot is not kept, and its name stands in its statement: what is left, nobody has published.
-_BY_HAND = f"""{_WRITE} AND r.job_namespace <> 'headwater' AND r.state IN ('COMPLETE', 'RUNNING')
+# A stage's snapshot is not kept, and its name stands in its statement, or in that of Spark's job: what is left, nobody
+# has published.
+_BY_HAND = f"""{_WRITE} AND NOT {HEADWATERS} AND r.state IN ('COMPLETE', 'RUNNING')
   AND (%(since)s::timestamptz IS NULL OR p.at > %(since)s) AND (p.snapshot <> '' OR r.sql <> '')
-  AND position('__stage_' IN r.sql) = 0
+  AND position('__stage_' IN r.sql) = 0 AND position('__stage_' IN r.job_name) = 0
 ORDER BY p.at DESC, r.id LIMIT 100""".encode()
 
 _INPUTS = b"""

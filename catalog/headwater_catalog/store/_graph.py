@@ -104,7 +104,12 @@ def _take_edges(graph: Graph, rows: Iterable[Sequence[Any]], question: Question,
 
 
 def walk_columns(
-    connection: Connection[Any], start: Iterable[tuple[int, str]], question: Question, *, cautious: bool = False
+    connection: Connection[Any],
+    start: Iterable[tuple[int, str]],
+    question: Question,
+    *,
+    rows: bool = False,
+    cautious: bool = False,
 ) -> Graph:
     """Return what columns are made of, or what is made of them, column by column.
 
@@ -112,18 +117,21 @@ def walk_columns(
         connection: In a transaction, so that every level sees the same.
         start: Nodes and columns; the empty column stands for a table's rows as a whole.
         question: How far.
+        rows: Tell, too, what only decides which rows there are: up, it counts for every column of its table and is
+            followed on; down, it ends at the table whose rows it decides: what is made of those is ``cautious``.
         cautious: Follow, too, what only decides about rows, and tables of whose columns nothing is known.
     """
+    statement = _CAUTIOUS if cautious else (_INFLUENCE if rows else _COLUMNS)[question.direction]
     frontier = list(dict.fromkeys(start))
     seen = set(frontier)
     graph = Graph({node: 0 for node, _ in frontier})
     for step in range(1, question.depth + 2):
-        rows = _column_edges(connection, frontier, question, cautious=cautious)
-        graph.cut |= len(rows) > question.most_edges
+        found = _column_edges(connection, frontier, question, statement)
+        graph.cut |= len(found) > question.most_edges
         if step > question.depth:
-            graph.cut |= any(_column_end(row, question) not in seen for row in rows)
+            graph.cut |= any(_column_end(row, question) not in seen for row in found)
             break
-        frontier = _take_columns(graph, rows, seen, question, step)
+        frontier = _take_columns(graph, found, seen, question, step)
         if not frontier:
             break
     return graph
@@ -134,9 +142,8 @@ def _column_end(row: Sequence[Any], question: Question) -> tuple[int, str]:
 
 
 def _column_edges(
-    connection: Connection[Any], frontier: Sequence[tuple[int, str]], question: Question, *, cautious: bool
+    connection: Connection[Any], frontier: Sequence[tuple[int, str]], question: Question, statement: bytes
 ) -> list[Any]:
-    statement = _CAUTIOUS if cautious else _COLUMNS[question.direction]
     nodes, names = [node for node, _ in frontier], [name for _, name in frontier]
     return connection.execute(
         statement, {"nodes": nodes, "names": names, "at": question.at, "limit": question.most_edges + 1}
@@ -177,6 +184,16 @@ _COLUMNS = {
              JOIN column_edge AS c ON {_COLUMN} AND c.{known}_column = f.name AND c.target_column <> ''
              LIMIT %(limit)s""".encode()
     for way, known in (("up", "target"), ("down", "source"))
+}
+
+# With what decides about rows; nothing is made of a table's rows here.
+_INFLUENCE = {
+    way: f"""{_SELECTED} FROM {_FRONTIER} JOIN edge AS e ON e.{known}_id = f.node AND {_EDGE}
+             JOIN column_edge AS c ON {_COLUMN} AND {which} WHERE f.name <> '' LIMIT %(limit)s""".encode()
+    for way, known, which in (
+        ("up", "target", "c.target_column IN (f.name, '')"),
+        ("down", "source", "c.source_column = f.name"),
+    )
 }
 
 # Whatever is made of a table depends on its rows as a whole; a step between two tables is unknown when none of the

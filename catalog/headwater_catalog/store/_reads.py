@@ -201,7 +201,8 @@ class Reader:
     ) -> dict[str, Any]:
         """Return the graph around a table or column, as it is or as it was.
 
-        With ``neighbours`` each table says how many tables it is made of, and how many are made of it.
+        A column's has also what decides which rows count for it: those edges have no target column. With ``neighbours``
+        each table says how many tables it is made of, and how many are made of it.
 
         Raises:
             NotFound: There is no such table, column, run or snapshot.
@@ -212,7 +213,7 @@ class Reader:
         if columns or column:
             require_column(self._connection, node, name, column, at)
             start = [(node, column)] if column else known_columns(self._connection, node, at)
-            graphs = {way: walk_columns(self._connection, start, one) for way, one in asked.items()}
+            graphs = {way: walk_columns(self._connection, start, one, rows=bool(column)) for way, one in asked.items()}
         else:
             graphs = {way: walk_tables(self._connection, node, one) for way, one in asked.items()}
         told = graph_told(self._connection, node, graphs, at, neighbours=neighbours)
@@ -273,10 +274,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+# A run that does part of another's work is told with it, on that one's page.
 _RUNS = """
 SELECT r.id AS run, r.state, r.job_name AS job, r.engine, r.partition, p.direction, p.snapshot, p.rows, p.bytes,
   r.began_at, r.ended_at, r.error
-FROM partaking AS p JOIN run AS r ON r.id = p.run_id WHERE p.node_id = %s ORDER BY p.at DESC, r.id LIMIT %s
+FROM partaking AS p JOIN run AS r ON r.id = p.run_id WHERE p.node_id = %s AND NOT EXISTS (
+  SELECT 1 FROM partaking AS o WHERE o.run_id = r.parent AND o.node_id = p.node_id AND o.direction = p.direction
+) ORDER BY p.at DESC, r.id LIMIT %s
 """
 
 # A dashboard stands one step behind its charts; what its own filters look at, right behind the table.

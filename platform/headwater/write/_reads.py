@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from headwater.engines.base import same_cut
 from headwater.layout import partition_value
+from headwater.sqlbody import tables_in_step
 from headwater.write import RawState, Read
 from headwater.write._iceberg import loaded
 
@@ -33,11 +34,12 @@ def reads(
         MetastoreError: The metastore does not answer.
     """
     catalog = stack.metastore.iceberg()
-    found = []
+    found, in_step = [], tables_in_step(table)
     for upstream in table.upstreams:
-        # A body that is a function gets the same partition of what is cut alike; SQL reads what it names.
+        # A body that is a function gets the same partition of what is cut alike; SQL reads what it names, but may make
+        # its rows of the same partition alone.
         cut = callable(table.body) and same_cut(table, upstream)
-        keys = tuple(partitions) if cut else ()
+        keys = tuple(partitions) if cut or (upstream.name in in_step and same_cut(table, upstream)) else ()
         if upstream.files is not None:
             wanted = {str(value) for value in values} if cut else None
             found.append(Read(table=upstream.name, loads=tuple(_shown(upstream, stack, wanted)), partitions=keys))

@@ -69,7 +69,7 @@ def test_facets_of_any_content_do_no_harm(value, name):
 
 
 def test_kinds_of_column_lineage():
-    """Direct subtypes are values; joins, filters and groups are rows; windows and conditions change values."""
+    """Direct subtypes are values; joins, filters and groups are rows; windows decide about rows for one value."""
     made = [
         ("raw.a", "a", "IDENTITY"),
         ("raw.a", "b", "TRANSFORMATION"),
@@ -93,7 +93,7 @@ def test_kinds_of_column_lineage():
         ("d", "", Kind.JOIN),
         ("e", "", Kind.FILTER),
         ("g", "", Kind.AGGREGATED),
-        ("w", "v", Kind.TRANSFORMED),
+        ("w", "v", Kind.WINDOW),
     }
 
 

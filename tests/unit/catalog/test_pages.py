@@ -93,6 +93,7 @@ def run_of(evil: str) -> dict:
         "ended_at": NOW,
         "took": timedelta(seconds=90),
         "parent_known": True,
+        "of_dagster": True,
         "inputs": [part],
         "outputs": [part],
         "children": [child],
@@ -192,7 +193,7 @@ def explained(evil: str) -> dict:
 
 def pages(evil: str) -> dict[str, str]:
     """Return every page over hostile facts."""
-    about, way = table(evil), {"cut": True, "columns": [edge(evil)]}
+    about, way = table(evil), {"cut": True, "values": [edge(evil)], "rows": [edge(evil)]}
     around = {"edges": [edge(evil)], "as_of": NOW}
     stopped = {"table": evil, "owner": evil, "name": evil, "columns": [evil], "promise": evil, "blocking": True,
                "certain": False}  # fmt: skip
@@ -237,7 +238,7 @@ def pages(evil: str) -> dict[str, str]:
             "column.html", here="", table=about, column=evil, facts=about["columns"][0],
             ways={"up": way, "down": way}, titles={evil: evil},
         ),
-        "run": render("run.html", here="", run=run_of(evil)),
+        "run": render("run.html", here="", run=run_of(evil), dagster=None),
         "lineage": render(
             "lineage.html", here="", name=evil, title=evil, column=evil, as_of=evil, around=around, titles={evil: evil}
         ),
@@ -464,3 +465,14 @@ def test_edges_of_a_histogram_are_values_and_its_heights_counts():
         "2019 to 2020: 12,000",
         "2020 to 2021: 3",
     ]
+
+
+def test_a_run_leads_to_the_dagster_run_that_it_is_part_of():
+    """Dagster's own pages show it; a run that the catalog knows itself has its page here."""
+    site = Site(Path(), "http://127.0.0.1:7700", "http://127.0.0.1:7703")
+    run = {**run_of("x"), "parent": "e2badcda-1", "parent_known": False}
+    html = render("run.html", here="", run=run, dagster=site.dagster_run(run))
+
+    assert 'href="http://127.0.0.1:7700/runs/e2badcda-1"' in html
+    assert site.dagster_run({**run, "of_dagster": False}) is None
+    assert site.dagster_run({**run, "parent_known": True}) is None

@@ -132,13 +132,22 @@ def test_set_operations():
 
 
 def test_windows_and_conditions():
-    """What a window is cut and ordered by, and what a CASE asks, changes values."""
+    """A CASE's question changes the value; a window's cut and order decide which rows count for it."""
     sql = """SELECT sum(x) OVER (PARTITION BY id ORDER BY y) AS s,
                     CASE WHEN y > 1 THEN x END AS c, CAST(x AS bigint) AS i FROM curated.a"""
 
     assert edges(sql) == {
-        "a.x aggregated s", "a.id transformed s", "a.y transformed s",
+        "a.x aggregated s", "a.id window s", "a.y window s",
         "a.y transformed c", "a.x transformed c", "a.x transformed i",
+    }  # fmt: skip
+
+
+def test_a_window_stays_one_however_its_value_is_used():
+    """What is computed of a numbered row is computed of no column that the rows were numbered by."""
+    numbered = "SELECT id, row_number() OVER (PARTITION BY x ORDER BY y DESC) AS n FROM curated.a"
+
+    assert edges(f"SELECT n + 1 AS m, sum(id) OVER (ORDER BY n) AS s FROM ({numbered}) AS q") == {
+        "a.x window m", "a.y window m", "a.id aggregated s", "a.x window s", "a.y window s",
     }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from headwater.table import Column, Table
 from headwater.write import LoadedFile, Maintained, Published, RawState, Read, TableState, WrittenPartition
 from headwater_catalog.model import LOADS, READS
 from headwater_catalog.openlineage import read_event, run_facts
-from headwater_catalog.telling import tell_ingested, tell_upkeep, telling
+from headwater_catalog.telling import ingested_event, tell_ingested, tell_upkeep, telling
 from lineage_events import body, event, spark_table
 
 RUN = str(uuid.uuid4())
@@ -221,6 +221,17 @@ def test_files_are_told_with_the_load_that_shows_them(profile, catalog):
         assert told["location"] == load.location
         assert told["files"] == [{"name": "a.txt", "size": 3, "sha256": "ab", "lines": 1}]
     assert json.loads(catalog.events[-1])["outputs"][0]["facets"][LOADS]["appended"] is True
+
+
+def test_an_ingest_tells_of_the_rows_that_it_set_aside():
+    """They are a table that this run wrote; without any it wrote none."""
+    done = Ingested(table="raw.told", columns=(), rows=5, rejected=2, snapshot_id=5, location="s3://lake/raw/told/x/")
+    told = run_facts([read_event(body(ingested_event(done, "lake")))[0]])
+    whole = run_facts([read_event(body(ingested_event(replace(done, rejected=0), "lake")))[0]])
+
+    rows = {name.rpartition("/")[2]: part.rows for name, part in told.outputs.items()}
+    assert rows == {"told": 5, "told__rejected": 2}
+    assert [part.rows for part in whole.outputs.values()] == [5]
 
 
 def test_upkeep_is_told_without_an_outcome(profile, catalog):
