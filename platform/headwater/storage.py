@@ -80,8 +80,13 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def read(self, uri: str) -> bytes:
-        """Return an object's bytes.
+    def read(self, uri: str, *, start: int = 0, size: int | None = None) -> bytes:
+        """Return an object's bytes, all or some of them.
+
+        Args:
+            uri: Where it lies.
+            start: The first byte; before the object's end.
+            size: How many at most; None for all that follow.
 
         Raises:
             StorageError: It does not exist or cannot be read.
@@ -181,11 +186,14 @@ class S3Storage(Storage):
                     age = now - entry["LastModified"].timestamp()
                     yield Listed(f"s3://{bucket}/{entry['Key']}", entry["Size"], age)
 
-    def read(self, uri: str) -> bytes:
-        """Return an object's bytes."""
+    def read(self, uri: str, *, start: int = 0, size: int | None = None) -> bytes:
+        """Return an object's bytes, all or some of them."""
         bucket, key = _split(uri)
+        some = (
+            {} if (start, size) == (0, None) else {"Range": f"bytes={start}-{'' if size is None else start + size - 1}"}
+        )
         with _mapped(f"{uri} cannot be read"):
-            body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            body: bytes = self._client.get_object(Bucket=bucket, Key=key, **some)["Body"].read()
         return body
 
     def blocks(self, uri: str) -> Iterator[bytes]:

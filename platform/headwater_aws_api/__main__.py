@@ -24,7 +24,7 @@ def main() -> None:
     keys = Keys(profile.credentials.user("minio"), profile.credentials.password("minio"))
     with ExitStack() as stack:
         store = stack.enter_context(Store(database_url(profile, "aws-api-db")))
-        glue = glue_operations(profile, store)
+        glue = stack.enter_context(glue_operations(profile, store))
         services = {
             "glue": glue,
             "athena": stack.enter_context(athena_operations(profile, store, glue)),

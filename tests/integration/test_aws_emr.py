@@ -8,6 +8,7 @@ import time
 import uuid
 
 import pytest
+from aws_programs import PIPES
 from aws_site import AwsSite
 from glue_cases import code_of
 
@@ -158,3 +159,31 @@ def test_the_aws_cli_starts_a_job(aws, box, emr, application):
     said = aws.program("aws", "emr-serverless", "start-job-run", "--application-id", application,
                        "--execution-role-arn", ROLE, "--job-driver", driver)  # fmt: skip
     assert ended(emr, application, json.loads(said)["jobRunId"])["state"] == "SUCCESS"
+
+
+PIPED = """
+import boto3
+from dagster_pipes import PipesS3MessageWriter, open_dagster_pipes
+from pyspark.sql import SparkSession
+
+with open_dagster_pipes(message_writer=PipesS3MessageWriter(client=boto3.client("s3"))) as pipes:
+    spark = SparkSession.builder.getOrCreate()
+    rows = spark.range(pipes.get_extra("rows")).count()
+    pipes.log.info("counted")
+    pipes.report_asset_materialization(metadata={"rows": rows, "spark": spark.version})
+"""
+
+
+def test_dagster_pipes_runs_a_job(aws, box, emr, application):
+    """The stock client starts it, waits for it, and has what the job reports through S3 as the asset's metadata."""
+    aws.client("s3").put_object(Bucket=box.bucket, Key="emr-code/piped.py", Body=PIPED.encode())
+    entry = f"s3://{box.bucket}/emr-code/piped.py"
+    rows, version, job = aws.program("python", "-c", PIPES, application, ROLE, box.bucket, entry).split()[-3:]
+    assert (rows, version[:2]) == ("7", "4.")
+    assert emr.get_job_run(applicationId=application, jobRunId=job)["jobRun"]["state"] == "SUCCESS"
+
+
+def test_a_job_has_no_dashboard(emr, application):
+    """Who asks for one that is not there is told so, as with any call."""
+    absent = {"applicationId": application, "jobRunId": "00none"}
+    assert code_of(emr.get_dashboard_for_job_run, **absent) == "ResourceNotFoundException"

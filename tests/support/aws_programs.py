@@ -45,3 +45,23 @@ with connect(**settings) as connection:
     assert frame["b"][0] == "x", frame
 print(len(rows))
 """
+
+PIPES = """
+import sys
+import boto3
+from dagster import AssetExecutionContext, asset, materialize
+from dagster_aws.pipes import PipesEMRServerlessClient, PipesS3MessageReader
+application, role, bucket, entry = sys.argv[1:]
+
+@asset
+def counted(context: AssetExecutionContext, emr: PipesEMRServerlessClient):
+    driver = {"sparkSubmit": {"entryPoint": entry}}
+    start = {"applicationId": application, "executionRoleArn": role, "jobDriver": driver}
+    return emr.run(context=context, start_job_run_params=start, extras={"rows": 7}).get_materialize_result()
+
+reader = PipesS3MessageReader(bucket=bucket, client=boto3.client("s3"), interval=0.5)
+client = PipesEMRServerlessClient(message_reader=reader, poll_interval=0.5)
+result = materialize([counted], resources={"emr": client})
+[made] = result.asset_materializations_for_node("counted")
+print(made.metadata["rows"].value, made.metadata["spark"].value, made.metadata["AWS EMR Serverless Job Run ID"].value)
+"""

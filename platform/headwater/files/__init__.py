@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from headwater.files._load import Inferred, Ingested
+    from headwater.files._look import Look, look
     from headwater.stack import Stack
 
-__all__ = ["Inferred", "Ingested", "Options", "export", "ingest", "ingest_into"]
+__all__ = ["Inferred", "Ingested", "Look", "Options", "export", "ingest", "ingest_into", "look"]
 
 
 def _silent(message: str) -> None:
@@ -137,9 +138,13 @@ def _paths(source: Any) -> Sequence[str] | None:
 
 
 def __getattr__(name: str) -> Any:
-    """Load what an ingest returns when it is first asked for."""
+    """Load what is slow to import when it is first asked for."""
     if name in ("Inferred", "Ingested"):
         from headwater.files import _load  # noqa: PLC0415
 
         return getattr(_load, name)
+    if name in ("Look", "look"):
+        from headwater.files import _look  # noqa: PLC0415
+
+        return getattr(_look, name)
     raise AttributeError(f"module 'headwater.files' has no attribute {name!r}")

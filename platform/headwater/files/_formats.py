@@ -10,7 +10,7 @@ from headwater.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["COMPRESSIONS", "FORMATS", "compression_of", "format_of", "without_compression"]
+__all__ = ["COMPRESSIONS", "FORMATS", "compression_of", "format_by_content", "format_of", "without_compression"]
 
 FORMATS = ("csv", "tsv", "json", "ndjson", "parquet", "orc", "arrow", "avro", "text", "xlsx", "objects")
 COMPRESSIONS = {
@@ -93,6 +93,22 @@ def format_of(path: Path, name: str, shown: str, wanted: str) -> str:
         held = f"holds {found}" if found else f"does not hold {said}"
         raise InputError(f"{shown} is named like {said}, but {held} (line 1); give it its true ending or --format.")
     return said
+
+
+def format_by_content(path: Path, name: str) -> str:
+    """Return the format of a file whose name may say nothing of it: by the ending, else by its first bytes.
+
+    Args:
+        path: The file, which is not compressed.
+        name: Its name, without the ending of a compression.
+
+    Raises:
+        InputError: Its name and its first bytes disagree.
+    """
+    if _ending(name) in _BY_ENDING:
+        return format_of(path, name, name, "")
+    head = _head(path)
+    return _found(path) or ("ndjson" if head.lstrip()[:1] == b"{" else "text")
 
 
 def _check_object(name: str, found: str) -> None:

@@ -12,7 +12,7 @@ from headwater.files._relation import Field, Relation
 from headwater.files._types import quoted, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from headwater.files._find import Source
     from headwater.files._text import Text
@@ -60,7 +60,7 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
     structure = json.loads(found)
     names = column_names(list(structure), where=where + ", line 1")
     fields = [_field(connection, scan, *one) for one in zip(names, structure, structure.values(), strict=True)]
-    return Json(files, scan, fields, lines=lines)
+    return Json(files, scan, fields, structure=structure, lines=lines)
 
 
 class Json(Relation):
@@ -70,12 +70,20 @@ class Json(Relation):
         files: What holds them.
         scan: What DuckDB selects from.
         fields: The columns.
+        structure: What is below each key, as DuckDB tells it: a type, an array of one, or an object.
         lines: One object per line.
     """
 
     def __init__(
-        self, files: Sequence[tuple[Source, Text]], scan: str, fields: Sequence[Field], *, lines: bool
+        self,
+        files: Sequence[tuple[Source, Text]],
+        scan: str,
+        fields: Sequence[Field],
+        *,
+        structure: Mapping[str, Any],
+        lines: bool,
     ) -> None:
+        self.structure = structure
         self._files = files
         self._scan = scan
         self._lines = lines

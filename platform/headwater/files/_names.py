@@ -11,7 +11,7 @@ from headwater.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["column_names", "usable"]
+__all__ = ["column_names", "looks_like_value", "usable"]
 
 _LONGEST = 100
 _VALUE = re.compile(r"\s*|[-+]?[\d.,]+|\d{4}-\d\d-\d\d.*")
@@ -28,6 +28,15 @@ def usable(name: str) -> str:
     return f"c_{kept}" if kept[:1].isdigit() else kept
 
 
+def looks_like_value(text: str) -> bool:
+    """Return whether a text is a number, a date or nothing, and so hardly a column's name.
+
+    >>> looks_like_value("-89.2"), looks_like_value("2019-01-01"), looks_like_value("price")
+    (True, True, False)
+    """
+    return _VALUE.fullmatch(text) is not None
+
+
 def column_names(given: Sequence[str], *, where: str, header: bool = False) -> tuple[str, ...]:
     """Return the columns' names.
 
@@ -39,7 +48,7 @@ def column_names(given: Sequence[str], *, where: str, header: bool = False) -> t
     Raises:
         InputError: One is empty, unusable or there twice.
     """
-    if header and all(_VALUE.fullmatch(name) for name in given):
+    if header and all(map(looks_like_value, given)):
         raise InputError(
             f"{where} is no header but looks like a row ({', '.join(given)[:60]}); give names with --names a,b,c, and "
             "--no-header when the first line is a row.",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headwater.files._relation import Relation
     from headwater.files._text import Text
 
-__all__ = ["common_format", "open_files"]
+__all__ = ["common_format", "even_delimiter", "open_files"]
 
 _TEXT = ("csv", "tsv", "json", "ndjson", "text")
 _READERS: dict[str, Any] = {"parquet": read_parquet, "orc": read_orc, "arrow": read_arrow, "avro": read_avro}
@@ -62,7 +62,7 @@ def open_files(connection: Any, sources: Sequence[Source], kind: str, options: O
     if kind in ("json", "ndjson"):
         return read_json(connection, files, lines=kind == "ndjson")
     if kind == "text" and not (options.delimiter or options.names):
-        delimiter = _even_delimiter(sources[0])
+        delimiter = even_delimiter(sources[0])
         return read_delimited(files, options, delimiter=delimiter) if delimiter else _lines(files, connection)
     return read_delimited(files, options, delimiter="\t" if kind == "tsv" else "")
 
@@ -91,7 +91,7 @@ def _sheets(sources: Sequence[Source], options: Options, scratch: Path) -> Relat
     return relation
 
 
-def _even_delimiter(source: Source) -> str:
+def even_delimiter(source: Source) -> str:
     """Return what divides every one of a text's first lines into as many fields; empty for plain text."""
     with source.path.open(encoding="utf-8", errors="replace") as file:
         lines = [line for line in (file.readline(_LONGEST_LINE) for _ in range(100)) if line.strip()]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from headwater.files._find import Source
 
-__all__ = ["Batches", "ParquetFiles", "read_arrow", "read_avro", "read_orc", "read_parquet", "typed_fields"]
+__all__ = [
+    "Batches", "ParquetFiles", "read_arrow", "read_avro", "read_orc", "read_parquet", "schema_of", "typed_fields"
+]  # fmt: skip
 
 _BATCH = 8192
 # DuckDB's type -> one that Iceberg, Spark and Trino all hold.
@@ -176,6 +178,46 @@ class Batches(Relation):
         return self._passed
 
 
+def schema_of(source: Source, kind: str) -> tuple[Any, Any]:
+    """Return the Arrow schema of a Parquet, ORC or Avro file, and Avro's own one where it is Avro.
+
+    Raises:
+        InputError: The file is damaged, or holds what no table does.
+    """
+    with _readable(source, {"parquet": "Parquet", "orc": "ORC", "avro": "Avro"}[kind]):
+        found: tuple[Any, Any] = _SCHEMAS[kind](source.path)
+        return found
+
+
+def _parquet_schema(path: Path) -> tuple[Any, Any]:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
+
+    return pq.read_metadata(path).schema.to_arrow_schema(), None
+
+
+def _orc_schema(path: Path) -> tuple[Any, Any]:
+    from pyarrow import orc  # noqa: PLC0415
+
+    return orc.ORCFile(path).schema, None
+
+
+def _avro_schema(path: Path) -> tuple[Any, Any]:
+    import fastavro  # noqa: PLC0415
+
+    from headwater.files._avro import arrow_schema  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        own = fastavro.reader(file).writer_schema
+    return arrow_schema(own), own
+
+
+_SCHEMAS: dict[str, Any] = {
+    "parquet": _parquet_schema,
+    "orc": _orc_schema,
+    "avro": _avro_schema,
+}
+
+
 def read_parquet(files: Sequence[Source], connection: Any) -> Relation:
     """Return the rows of Parquet files.
 
@@ -205,7 +247,7 @@ def read_orc(files: Sequence[Source], connection: Any) -> Relation:
                 for stripe in range(opened.nstripes):
                     yield opened.read_stripe(stripe)
 
-    schema = _first_schema(files, "ORC", lambda path: orc.ORCFile(path).schema)
+    schema = _first_schema(files, "ORC", lambda path: _orc_schema(path)[0])
     return Batches(schema, batches, files[0].shown, connection)
 
 
@@ -243,8 +285,6 @@ def read_avro(files: Sequence[Source], connection: Any) -> Relation:
     import fastavro  # noqa: PLC0415
     import pyarrow as pa  # noqa: PLC0415
 
-    from headwater.files._avro import arrow_schema  # noqa: PLC0415
-
     def batches() -> Iterator[Any]:
         for one in files:
             with _readable(one, "Avro"), one.path.open("rb") as file:
@@ -257,11 +297,7 @@ def read_avro(files: Sequence[Source], connection: Any) -> Relation:
                 if rows:
                     yield pa.RecordBatch.from_pylist(rows, schema)
 
-    def found(path: Any) -> Any:
-        with path.open("rb") as file:
-            return arrow_schema(fastavro.reader(file).writer_schema)
-
-    schema = _first_schema(files, "Avro", found)
+    schema = _first_schema(files, "Avro", lambda path: _avro_schema(path)[0])
     return Batches(schema, batches, files[0].shown, connection)
 
 

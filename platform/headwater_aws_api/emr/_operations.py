@@ -48,6 +48,7 @@ def emr_served(jobs: Jobs) -> Operations:
         "CreateApplication": jobs.create_application,
         "DeleteApplication": jobs.delete_application,
         "GetApplication": jobs.get_application,
+        "GetDashboardForJobRun": jobs.dashboard,
         "GetJobRun": jobs.get,
         "ListApplications": jobs.list_applications,
         "ListJobRuns": jobs.listed,
@@ -174,6 +175,11 @@ class Jobs:
         """Return a job."""
         application, key = given["applicationId"], given["jobRunId"]
         return {"jobRun": self._shown(application, key, self._job(application, key))}
+
+    def dashboard(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return no address: a job has logs on the box and no dashboard, and whoever only shows one goes on without."""
+        self._job(given["applicationId"], given["jobRunId"])
+        return {}
 
     def listed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return an application's jobs, the youngest first, in pages."""

@@ -7,6 +7,7 @@ import uuid
 
 import boto3
 import pytest
+from crawler_cases import CrawlerCases
 from glue_cases import GlueCases
 from moto import mock_aws
 
@@ -42,3 +43,17 @@ class TestMoto(GlueCases):
     def place(self, database):
         """Where tables lie."""
         return f"s3://lake/{database}"
+
+
+class TestMotoCrawlers(CrawlerCases):
+    """Crawlers, as moto keeps them."""
+
+    @pytest.fixture
+    def glue(self, client):
+        """Its client."""
+        return client
+
+    @pytest.fixture
+    def place(self):
+        """A folder with nothing in it."""
+        return f"s3://lake/{uuid.uuid4().hex[:8]}"
