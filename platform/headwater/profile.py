@@ -39,6 +39,7 @@ PORTS = (
     "dagster-code",
     "catalog",
     "aws-api",
+    "aws-api-spark",  # clients of its Spark sessions
 )
 
 
@@ -49,6 +50,7 @@ _SERVICES = {
     "spark-ui": "spark",
     "spark-driver": "spark",
     "spark-blocks": "spark",
+    "aws-api-spark": "aws-api",
 }
 
 

@@ -26,16 +26,16 @@ class AwsApiComponent(Component):
     needs = ("postgres", "minio", "metastore", "trino")
     runtimes = ("spark", "spark-jars", "java21")  # every EMR job is a Spark of its own
     on_demand = True
-    # Trino's login runs Athena's statements, Spark's is what the lake's adapters want.
+    # Trino's login runs Athena's statements, Spark's its sessions.
     logins: ClassVar[ByRole] = {
         "": ("minio", "spark", "trino", "aws-api-db"),
         MIGRATE: ("postgres", "minio", "aws-api-db"),
     }
     calls: ClassVar[ByRole] = {
-        "": ("postgres", "minio", "metastore", "trino-tls"),
+        "": ("postgres", "minio", "metastore", "spark", "trino-tls"),
         MIGRATE: ("postgres", "minio"),
     }
-    listens: ClassVar[ByRole] = {"": ("aws-api",)}
+    listens: ClassVar[ByRole] = {"": ("aws-api", "aws-api-spark")}
     database = "aws-api-db"
     hints = (
         Hint(

@@ -265,7 +265,7 @@ def test_only_pages_and_sql_are_published_and_on_loopback_only():
     profile = Profile.load({"HEADWATER_PROFILE": "compose"})
     published = {port: name for name, one in SERVICES.items() for port in one.get("ports", ())}
     people = {"dagster": "dagster", "superset": "superset", "trino-tls": "trino", "minio-console": "minio",
-              "catalog": "catalog", "aws-api": "aws-api"}  # fmt: skip
+              "catalog": "catalog", "aws-api": "aws-api", "aws-api-spark": "aws-api"}  # fmt: skip
 
     assert published == {
         f"127.0.0.1:{profile.port(port)}:{profile.port(port)}": service for port, service in people.items()

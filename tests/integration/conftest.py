@@ -88,8 +88,7 @@ class Lake:
 
     def stages(self, table: Table) -> list[str]:
         """Return the stages of a table that the metastore knows."""
-        found = self.stack.engine("trino").rows(f"SHOW TABLES FROM {table.zone}")
-        names = [next(iter(row.values())) for row in found]
+        names = [one.name.name for one in self.stack.metastore.registered() if one.name.zone == table.zone]
         return [
             name for name in names if name.startswith((f"{table.id.name}__stage", f"{table.id.name}__rejected__stage"))
         ]

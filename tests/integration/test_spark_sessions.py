@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import urllib.request
 
 import pytest
+from headwater.profile import inherited_env
 from headwater.stack import Stack
+from spark_jobs import ENDLESS, running_jobs, soon
 
 pytestmark = pytest.mark.box
 
@@ -54,6 +57,14 @@ session = SparkSession.builder.remote(sys.argv[1]).create()
 rows = session.range(1000).groupBy(F.expr("id % 7").alias("rest")).agg(F.sum(F.expr("id * 7919 + 3")).alias("s"))
 print(rows.count())
 """
+ASKING = f"""
+from headwater.profile import Profile
+from headwater.stack import Stack
+engine = Stack.build(Profile.load()).engine("spark")
+engine.arrow("SELECT 1")
+print("ready", flush=True)
+engine.arrow({ENDLESS!r})
+"""
 
 
 def _run(script, *arguments, **environment):
@@ -94,3 +105,21 @@ def test_a_process_ends_without_a_word_when_spark_is_gone(box):
     done = _run(GONE, SPARK_HOST=engine.host, SPARK_PORT=str(engine.port), SPARK_TOKEN=engine.token)
 
     assert (done.stdout, done.stderr) == ("25\n", "")
+
+
+def test_what_a_cancelled_process_asked_for_is_stopped(box):
+    """Spark would compute it to the end, and keep the machine from everybody else."""
+    environment = inherited_env(**box.environment())
+    asking = subprocess.Popen(
+        [sys.executable, "-c", ASKING], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert asking.stdout.readline() == "ready\n"
+        soon(lambda: running_jobs(box))
+        asking.send_signal(signal.SIGINT)
+
+        soon(lambda: not running_jobs(box))
+        assert asking.wait(30) != 0
+    finally:
+        asking.kill()
+        asking.wait()

@@ -5,18 +5,28 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import uuid
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from command_line import headwater
+from headwater import _aws
 from headwater.box.clients import client_variables
+from headwater.credentials import password_variable
+from headwater.profile import Profile
+from headwater.stack import Stack
 
 if TYPE_CHECKING:
-    from headwater.profile import Profile
+    from collections.abc import Iterator, Mapping
 
+__all__ = ["AwsSite", "account_on", "stack_on"]
+
+_ROLE = "arn:aws:iam::000000000000:role/headwater-spark"
 _PINS = Path(__file__).with_name("aws_clients.txt")
 _SECONDS = 300
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -95,3 +105,53 @@ class AwsSite:
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=_SECONDS, check=False)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout.strip()
+
+
+@contextmanager
+def account_on(box: Profile, project: Path) -> Iterator[dict[str, str]]:
+    """Give the variables of the profile `aws` with the box's APIs for an account, deployed by hand.
+
+    Args:
+        box: The box.
+        project: Folder with `headwater.toml`.
+    """
+    site, name = AwsSite(box), f"t{uuid.uuid4().hex[:8]}"
+    athena, emr = site.client("athena"), site.client("emr-serverless")
+    place = {"OutputLocation": f"s3://{box.bucket}/athena-results/{name}/"}
+    athena.create_work_group(Name=name, Configuration={"ResultConfiguration": place})
+    given = {"name": name, "releaseLabel": "emr-spark-8.0.0", "type": "SPARK"}
+    made = emr.create_application(**given, interactiveConfiguration={"sessionEnabled": True})["applicationId"]
+    try:
+        yield {
+            **client_variables(box),
+            "HEADWATER_PROFILE": "aws",
+            "HEADWATER_PROJECT": str(project),
+            "HEADWATER_HOME": str(project / "home"),
+            "HEADWATER_PORT": str(box.first_port),
+            "HEADWATER_BUCKET": box.bucket,
+            "HEADWATER_LEASE": box.setting("HEADWATER_LEASE"),
+            "HEADWATER_ATHENA_WORKGROUP": name,
+            "HEADWATER_EMR_APPLICATION": made,
+            "HEADWATER_EMR_ROLE": _ROLE,
+            password_variable("catalog"): box.credentials.password("catalog"),
+        }
+    finally:
+        for one in emr.list_sessions(applicationId=made)["sessions"]:
+            emr.terminate_session(applicationId=made, sessionId=one["sessionId"])
+        emr.stop_application(applicationId=made)
+        emr.delete_application(applicationId=made)
+        athena.delete_work_group(WorkGroup=name, RecursiveDeleteOption=True)
+
+
+@contextmanager
+def stack_on(account: Mapping[str, str]) -> Iterator[Stack]:
+    """Give the adapters of `account_on` in this process; the AWS clients' variables lead to the box meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, text in account.items():
+            if name.startswith("AWS_"):
+                patch.setenv(name, text)
+        _aws._client.cache_clear()
+        try:
+            yield Stack.build(Profile.load(account))
+        finally:
+            _aws._client.cache_clear()

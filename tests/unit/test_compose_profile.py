@@ -42,6 +42,7 @@ def test_components_reach_each_other_by_name_and_people_on_loopback(profile):
         "spark-ui": "spark",
         "spark-driver": "spark",
         "spark-blocks": "spark",
+        "aws-api-spark": "aws-api",
     }
     assert (profile.address("minio"), profile.listening("minio")) == ("minio:7704", "0.0.0.0:7704")
     assert profile.public_address("catalog") == "127.0.0.1:7713"

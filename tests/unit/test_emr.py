@@ -34,16 +34,17 @@ def service(monkeypatch):
 
 
 @pytest.fixture
-def server():
+def server(request):
     """A Spark Connect server that tells what it was sent and knows nobody; its port."""
     seen = []
+    code = getattr(request, "param", grpc.StatusCode.PERMISSION_DENIED)
 
     class Refusing(grpc.GenericRpcHandler):
         def service(self, details):
             seen.append(dict(details.invocation_metadata))
 
             def refuse(request, context):
-                context.abort(grpc.StatusCode.PERMISSION_DENIED, "not today")
+                context.abort(code, "not today")
 
             return grpc.unary_unary_rpc_method_handler(refuse)
 
@@ -134,6 +135,18 @@ def test_a_session_that_fails_says_why(service):
 
     with pytest.raises(QueryError, match="The Spark session 00def is FAILED: The role cannot be assumed. See it"):
         ENGINE.arrow("SELECT 1")
+
+
+@pytest.mark.parametrize("server", [grpc.StatusCode.UNAUTHENTICATED], indirect=True)
+def test_a_session_that_lets_nobody_in_any_more_is_made_anew(service, server):
+    """It was terminated while this process used it."""
+    lists(service, session())
+    shows(service)
+    leads(service, server[0])
+    with pytest.raises(EngineAway, match=r"00abc ended or does not answer: not today\. Run it again"):
+        ENGINE.arrow("SELECT 1")
+
+    assert ENGINE._key not in spark._sessions
 
 
 @pytest.mark.filterwarnings("ignore:.*RETRIES_EXCEEDED")  # the client's own word for it

@@ -21,7 +21,7 @@ __all__ = ["CLI", "PEOPLE", "Arrow", "arrows", "bootstrap"]
 # Headwater's command line inside, and those who look from outside: browsers and SQL clients.
 CLI, PEOPLE = "cli", "people"
 _CLI_CALLS = ("catalog", "dagster", "metastore", "minio", "spark", "superset", "trino-tls")
-_PEOPLE_CALL = ("aws-api", "catalog", "dagster", "minio-console", "superset", "trino-tls")
+_PEOPLE_CALL = ("aws-api", "aws-api-spark", "catalog", "dagster", "minio-console", "superset", "trino-tls")
 
 
 @dataclass(frozen=True, order=True)

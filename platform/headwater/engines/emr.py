@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from headwater._aws import aws_client, aws_errors
@@ -45,6 +45,9 @@ class EmrSparkEngine(ConnectEngine):
         idle_minutes: How long a session waits for the next client.
     """
 
+    # A session that ended lets nobody in any more.
+    lost: ClassVar[tuple[str, ...]] = (*ConnectEngine.lost, "UNAUTHENTICATED")
+
     region: str
     application: str
     role: str
@@ -65,7 +68,8 @@ class EmrSparkEngine(ConnectEngine):
 
     def _away(self, said: str) -> EngineAway:
         return EngineAway(
-            f"The Spark session of EMR application {self.application} ended or does not answer: {said} Run it again."
+            f"The Spark session of EMR application {self.application} ended or does not answer: "
+            f"{said.rstrip('.')}. Run it again."
         )
 
     @property

@@ -8,9 +8,9 @@ import re
 import socket
 import threading
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headwater.dialects import SPARK, Dialect
 from headwater.engines.base import Engine, StageJob, insert_statement, pointed, unreachable
@@ -55,6 +55,9 @@ _sessions_lock = threading.Lock()
 
 class ConnectEngine(Engine):
     """Spark behind a Spark Connect server, wherever that is; every process keeps one session on it."""
+
+    # In an error, says that the session is no more.
+    lost: ClassVar[tuple[str, ...]] = _SESSION_LOST
 
     @abstractmethod
     def _connected(self) -> Any:
@@ -101,13 +104,20 @@ class ConnectEngine(Engine):
         from grpc import RpcError  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
         from pyspark.errors import PySparkException  # noqa: PLC0415
 
+        session = None
         try:
-            yield self._connected()
+            session = self._connected()
+            yield session
         except (PySparkException, RpcError) as error:
-            if any(mark in str(error) for mark in _SESSION_LOST):
+            if any(mark in str(error) for mark in self.lost):
                 self._forget()
                 raise self._away(_first_line(str(error))) from error
             raise QueryError(_sentence(error, sql)) from error
+        except BaseException as error:
+            # A run that is cancelled leaves nothing that goes on computing for nobody.
+            if session is not None and not isinstance(error, Exception):
+                _stop_work(session)
+            raise
 
     def _kept(self, made: Callable[[], Any]) -> Any:
         """Return this process's session on the server, making it when there is none."""
@@ -196,6 +206,18 @@ def connect(channel: Any) -> Any:
     for name, value in _SETTINGS.items():
         session.conf.set(name, value)
     return session
+
+
+def _stop_work(session: Any) -> None:
+    """Have the server stop what a session computes; where it does not answer soon, it is left to itself."""
+
+    def stop() -> None:
+        with suppress(Exception):
+            session.interruptAll()
+
+    thread = threading.Thread(target=stop, daemon=True)
+    thread.start()
+    thread.join(_CONNECT_SECONDS)
 
 
 def _sentence(error: Any, sql: str) -> str:

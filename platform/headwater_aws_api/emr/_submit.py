@@ -15,7 +15,7 @@ from headwater_aws_api.errors import AwsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Submission", "read_submission"]
+__all__ = ["Submission", "box_settings", "read_submission", "spark_defaults"]
 
 _DRIVER_ENV = "spark.emr-serverless.driverEnv."
 # What the box decides: how large a job may be on this machine.
@@ -79,7 +79,7 @@ def read_submission(driver: Mapping[str, Any], overrides: Mapping[str, Any], met
         raise AwsError("ValidationException", "jobDriver must be sparkSubmit: the box runs Spark jobs.")
     submit = driver["sparkSubmit"]
     options, settings = _parameters(submit.get("sparkSubmitParameters", ""))
-    settings = {**_defaults(overrides), **settings}
+    settings = {**spark_defaults(overrides.get("applicationConfiguration", ())), **settings}
     environment = {
         name.removeprefix(_DRIVER_ENV): value for name, value in settings.items() if name.startswith(_DRIVER_ENV)
     }
@@ -87,7 +87,7 @@ def read_submission(driver: Mapping[str, Any], overrides: Mapping[str, Any], met
         submit["entryPoint"],
         tuple(submit.get("entryPointArguments", ())),
         options,
-        _settings(settings, metastore),
+        box_settings(settings, metastore),
         environment,
     )
 
@@ -117,15 +117,22 @@ def _parameters(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
     return tuple(options), settings
 
 
-def _defaults(overrides: Mapping[str, Any]) -> dict[str, str]:
+def spark_defaults(configuration: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the properties of Spark among the classifications of a configuration."""
     found: dict[str, str] = {}
-    for one in overrides.get("applicationConfiguration", ()):
+    for one in configuration:
         if one["classification"] == "spark-defaults":
             found |= one.get("properties", {})
     return found
 
 
-def _settings(given: Mapping[str, str], metastore: str) -> dict[str, str]:
+def box_settings(given: Mapping[str, str], metastore: str) -> dict[str, str]:
+    """Return Spark's properties in the box's words, without those that mean nothing here.
+
+    Args:
+        given: As they are said on AWS.
+        metastore: The address of the box's metastore.
+    """
     found: dict[str, str] = {}
     for name, value in given.items():
         emrs_own = _GLUE_CLIENT in value or (name.startswith("spark.jars") and _EMRS_OWN in value)
