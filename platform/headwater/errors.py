@@ -15,6 +15,7 @@ HeadwaterError
 └── WriteError             a write was not published
     ├── CheckFailed        blocking checks failed on the staged rows
     ├── RowsLost           rows in differ from good + rejected
+    ├── RowsDiffer         a copy does not have the rows of its original
     └── PublishConflict    the table kept changing under the publisher
 
 A message is one or two sentences: what failed (the object by name), why, and what to do.
@@ -98,6 +99,10 @@ class CheckFailed(WriteError):  # noqa: N818 - reads as the outcome it is
 
 class RowsLost(WriteError):  # noqa: N818
     """Rows read differ from good plus rejected rows."""
+
+
+class RowsDiffer(WriteError):  # noqa: N818
+    """A table's copy on another lake does not have the rows of its original; it is not registered by its name."""
 
 
 class PublishConflict(WriteError):  # noqa: N818

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,14 @@ __all__ = ["Listed", "Readable", "S3Storage", "Storage", "Stored"]
 _PART = 16 * 1024 * 1024
 # The most keys that one delete request of S3 takes.
 _DELETE_BATCH = 1000
+_MOST_PARTS = 9_000
+# Parts of one upload that wait in memory.
+_PARTS_IN_MEMORY = 4
+# What an object's tag is when it is the MD5 of its bytes: neither sent in parts nor encrypted by a key of one's own.
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+_PLAIN = (None, "AES256")
+# Of an object's metadata: what it is a copy of.
+_MARK = "headwater-copy-of"
 
 
 class Readable(Protocol):
@@ -53,11 +62,13 @@ class Listed:
         uri: Where it lies.
         size: Its bytes.
         age: Seconds since it was written, by the store's own clock.
+        tag: The store's own mark of these bytes.
     """
 
     uri: str
     size: int
     age: float
+    tag: str = ""
 
 
 class Storage(ABC):
@@ -101,6 +112,28 @@ class Storage(ABC):
         """
 
     @abstractmethod
+    def take(self, uri: str, source: Storage, origin: Listed, mark: str) -> None:
+        """Store a copy of another store's object, and verify that all of it arrived.
+
+        Args:
+            uri: Where to.
+            source: The store that has it; where that is this very service, the bytes do not pass through here.
+            origin: What it lists there.
+            mark: Kept with the copy, for ``mark_of``.
+
+        Raises:
+            StorageError: The copy is not stored whole, or the object is another one by now.
+        """
+
+    @abstractmethod
+    def mark_of(self, uri: str) -> str:
+        """Return the mark of an object that ``take`` stored; empty for any other.
+
+        Raises:
+            StorageError: The object does not exist or cannot be looked at.
+        """
+
+    @abstractmethod
     def delete(self, uris: Iterable[str]) -> int:
         """Delete objects; those already gone are no error. Return how many were asked for.
 
@@ -112,9 +145,9 @@ class Storage(ABC):
 class _Hashing:
     """Hashes and counts the bytes that pass through; not seekable, so that an upload reads them once and in order."""
 
-    def __init__(self, source: Readable) -> None:
+    def __init__(self, source: Readable, algorithm: str = "sha256") -> None:
         self._source = source
-        self._digest = hashlib.sha256()
+        self._digest = hashlib.new(algorithm, usedforsecurity=False)
         self.size = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -124,7 +157,7 @@ class _Hashing:
         return data
 
     @property
-    def sha256(self) -> str:
+    def digest(self) -> str:
         return self._digest.hexdigest()
 
 
@@ -164,17 +197,58 @@ class S3Storage(Storage):
 
     def put(self, uri: str, source: Readable | bytes) -> Stored:
         """Store bytes in parts, each under the store's own checksum."""
-        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
-
-        bucket, key = _split(uri)
         passing = _Hashing(io.BytesIO(source) if isinstance(source, bytes) else source)
-        parts = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4)
+        bucket, key = _split(uri)
         with _mapped(f"{uri} was not stored"):
-            self._client.upload_fileobj(passing, bucket, key, Config=parts)
+            self._client.upload_fileobj(passing, bucket, key, Config=_parts(0))
+        self._require_size(uri, passing.size)
+        return Stored(uri, passing.size, passing.digest)
+
+    def take(self, uri: str, source: Storage, origin: Listed, mark: str) -> None:
+        """Have the service copy the object itself, or pass its bytes on, a few parts at a time."""
+        more = {"Metadata": {_MARK: mark}}
+        if not isinstance(source, S3Storage):
+            raise StorageError(f"{origin.uri} was not copied: only an S3 object store can be copied from.")
+        if source.endpoint == self.endpoint:
+            self._copy(uri, source, origin, more)
+        else:
+            self._pass_on(uri, source, origin, more)
+        self._require_size(uri, origin.size)
+
+    def mark_of(self, uri: str) -> str:
+        """Return what an object's metadata have."""
+        bucket, key = _split(uri)
+        with _mapped(f"{uri} cannot be looked at"):
+            found: dict[str, str] = self._client.head_object(Bucket=bucket, Key=key)["Metadata"]
+        return found.get(_MARK, "")
+
+    def _require_size(self, uri: str, size: int) -> None:
+        bucket, key = _split(uri)
+        with _mapped(f"{uri} was not stored"):
             arrived = self._client.head_object(Bucket=bucket, Key=key)["ContentLength"]
-        if arrived != passing.size:
-            raise StorageError(f"{uri} was not stored whole: {passing.size} bytes sent, {arrived} arrived. Try again.")
-        return Stored(uri, passing.size, passing.sha256)
+        if arrived != size:
+            raise StorageError(f"{uri} was not stored whole: {size} bytes sent, {arrived} arrived. Try again.")
+
+    def _copy(self, uri: str, source: S3Storage, origin: Listed, more: dict[str, Any]) -> None:
+        bucket, key = _split(uri)
+        there = dict(zip(("Bucket", "Key"), _split(origin.uri), strict=True))
+        how = {**more, "MetadataDirective": "REPLACE", "CopySourceIfMatch": f'"{origin.tag}"'}
+        with _mapped(f"{origin.uri} was not copied"):
+            self._client.copy(
+                there, bucket, key, ExtraArgs=how, SourceClient=source._client, Config=_parts(origin.size)
+            )
+
+    def _pass_on(self, uri: str, source: S3Storage, origin: Listed, more: dict[str, Any]) -> None:
+        bucket, key = _split(origin.uri)
+        with _mapped(f"{origin.uri} was not copied"):
+            answer = source._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{origin.tag}"')
+            passing = _Hashing(answer["Body"], "md5")
+            bucket, key = _split(uri)
+            self._client.upload_fileobj(passing, bucket, key, ExtraArgs=more, Config=_parts(origin.size))
+        known = _DIGEST.fullmatch(origin.tag) and answer.get("ServerSideEncryption") in _PLAIN
+        if passing.size != origin.size or (known and passing.digest != origin.tag):
+            self.delete([uri])  # its mark says what it is not
+            raise StorageError(f"{origin.uri} was not copied whole: other bytes came than it has. Run it again.")
 
     def objects(self, prefix: str) -> Iterator[Listed]:
         """Yield the objects below a prefix."""
@@ -184,7 +258,8 @@ class S3Storage(Storage):
                 now = _server_time(page)
                 for entry in page.get("Contents", ()):
                     age = now - entry["LastModified"].timestamp()
-                    yield Listed(f"s3://{bucket}/{entry['Key']}", entry["Size"], age)
+                    tag = entry.get("ETag", "").strip('"')
+                    yield Listed(f"s3://{bucket}/{entry['Key']}", entry["Size"], age, tag)
 
     def read(self, uri: str, *, start: int = 0, size: int | None = None) -> bytes:
         """Return an object's bytes, all or some of them."""
@@ -224,6 +299,16 @@ def _split(uri: str) -> tuple[str, str]:
     if scheme not in ("s3", "s3a") or not bucket:
         raise StorageError(f"{uri!r} is no location of the object store; it begins with s3://bucket/.")
     return bucket, key
+
+
+def _parts(size: int) -> Any:
+    """Return how an object is sent: in parts of which S3 takes 10,000."""
+    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - slow to import
+
+    part = max(_PART, -(-size // _MOST_PARTS))
+    found = TransferConfig(multipart_threshold=part, multipart_chunksize=part, max_concurrency=4)
+    found.max_in_memory_upload_chunks = _PARTS_IN_MEMORY
+    return found
 
 
 def _server_time(page: dict[str, Any]) -> float:

@@ -13,7 +13,8 @@ from duck_engine import DuckEngine
 from headwater.checks import Unique
 from headwater.engines.athena import AthenaEngine
 from headwater.errors import CheckFailed
-from headwater.table import ZONES, Column, DelimitedFiles, Partitioning, Table
+from headwater.layout import stage_name
+from headwater.table import ZONES, Column, DelimitedFiles, Partitioning, Table, TableName
 from headwater.write import load_raw, maintain, upkeeps, write
 
 WORK = "work-of-tests"
@@ -120,6 +121,7 @@ def writers(account, tmp_path_factory):
     for zone in ("raw", "partitioned", "curated"):
         _day(stack, folder, zone)
     stack.metastore.registered()
+    _take_up(stack)
     AthenaEngine(region=REGION, work_group="headwater").arrow("SELECT 1")
     return frozenset(account.requests)
 
@@ -140,6 +142,22 @@ def _day(stack, folder, zone):
     [upkeep] = [one for one in upkeeps(stack, [wider]) if one.name == wider.id]
     later = datetime.now(UTC) + timedelta(days=400)
     maintain(upkeep, stack, now=later, safe_age=timedelta(0))
+
+
+def _take_up(stack):
+    """Copy an object and register tables of another lake, as `headwater migrate --to aws` does."""
+    [one, *_] = stack.storage.objects(f"s3://{BUCKET}/raw/policies/")
+    stack.storage.take(f"s3://{BUCKET}/raw/copied/a", stack.storage, one, "a")
+    stack.storage.mark_of(f"s3://{BUCKET}/raw/copied/a")
+    shape = stack.metastore.shape(TableName("raw", "policies")).named("copied")
+    stack.metastore.take(shape, "raw")
+    none = replace(shape, partitions=())
+    stack.metastore.take(none, "raw", stack.metastore.shape(TableName("raw", "copied")))
+    stack.metastore.forget(TableName("raw", "copied"))
+    known = stack.metastore.shape(TableName("curated", "policies"))
+    stage = stage_name(TableName("curated", "policies"), "migrate")
+    stack.metastore.take(stack.metastore.over_iceberg(stage, known.metadata_location), "curated")
+    stack.metastore.forget(stage)
 
 
 def _load(stack, folder):

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from headwater import _aws
 from headwater.aws import Account
 from headwater.aws.template import Template
-from headwater.cli.aws import aws
+from headwater.cli.aws import aws, stack_settings
 from headwater.errors import ComponentError, ConfigError
 
 
@@ -105,11 +105,18 @@ def test_a_stack_is_brought_to_another_state(account_stack):
     account_stack.deploy({})
 
     assert outputs["LakeBucket"] == buckets(account_stack)[0]
+    assert stack_settings(account_stack.stack)["HEADWATER_BUCKET"] == outputs["LakeBucket"]
     assert outputs["WriterRole"].endswith(f":role/{account_stack.stack}-writer")
     assert (same.made, same.changed, same.gone) == ({}, {}, {})
     assert (other.made, other.changed, other.gone) == ({}, {"Work": "AWS::S3::Bucket"}, {})
     assert account_stack.plan({}).parameters["ResultDays"] == "3"
     account_stack.destroy([], print)
+
+
+def test_a_stack_that_was_never_deployed_has_no_settings(account_stack):
+    """And what to do is said."""
+    with pytest.raises(ConfigError, match="`headwater aws deploy` makes it"):
+        stack_settings(account_stack.stack)
 
 
 def test_data_are_deleted_by_name_alone(account_stack):

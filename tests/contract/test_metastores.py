@@ -310,3 +310,72 @@ def test_glue_that_is_away_is_one_sentence(glue, mark, monkeypatch):
     finally:
         monkeypatch.undo()
         _aws._client.cache_clear()
+
+
+def test_a_table_over_files_is_described_alike(stack, mark):
+    """Columns, keys, format and every partition with its place, in the same words."""
+    table = raw(mark)
+    place = location(stack.profile.bucket, table.id)
+    stack.metastore.ensure_raw(table, place)
+    for value in ("2019", "2020"):
+        stack.metastore.show_load(table, value, RawLoad(f"{place}/year={value}/load=a/", {"files": value}))
+    found = stack.metastore.shape(table.id)
+
+    assert (found.location, found.metadata_location) == (place, "")
+    assert sorted(found.locations) == [f"{place}/year={value}/load=a" for value in ("2019", "2020")]
+    assert [one["Name"] for one in found.table["StorageDescriptor"]["Columns"]] == ["id", "number"]
+    assert [(one["Name"], one["Type"]) for one in found.table["PartitionKeys"]] == [("year", "int")]
+    assert sorted(one["Parameters"]["headwater.files"] for one in found.partitions) == ["2019", "2020"]
+    assert stack.metastore.shape(TableName("raw", f"none_{mark}")) is None
+
+
+def test_glue_takes_a_table_over_files(account, mark, tmp_path):
+    """With its partitions; changed, new and former ones follow; what others changed meanwhile stays."""
+    metastore = aws_stack(tmp_path).metastore
+    table = raw(mark)
+    place = f"s3://lake/raw/t_{mark}"
+    metastore.ensure_raw(table, place)
+    for number in range(120):  # more than one request makes
+        metastore.show_load(table, f"{1900 + number}", RawLoad(f"{place}/{number}/", {"files": f"{number}"}))
+    name = TableName("raw", f"u_{mark}")
+    one = metastore.shape(table.id).named(name.name, migrated="one")
+    metastore.take(one, "raw")
+    taken = metastore.shape(name)
+    fewer = replace(one, partitions=(one.partitions[0], *(replace_location(part) for part in one.partitions[60:])))
+    metastore.take(fewer, "raw", taken)
+
+    assert (taken.digest, taken.parameters["migrated"]) == (one.digest, "one")
+    assert metastore.shape(name).digest == fewer.digest
+    with pytest.raises(MetastoreError, match="concurrent"):
+        metastore.take(one, "raw", taken)
+    metastore.forget(name)
+    metastore.forget(name)
+    assert metastore.shape(name) is None
+
+
+def replace_location(partition):
+    """Return a partition that lies elsewhere."""
+    storage = {**partition["StorageDescriptor"], "Location": "s3://lake/raw/elsewhere"}
+    return {**partition, "StorageDescriptor": storage}
+
+
+def test_glue_takes_an_iceberg_table_by_its_metadata(account, mark, tmp_path):
+    """Under another name first, where it is read alike; what its definition told is told by it, too."""
+    found = aws_stack(tmp_path)
+    stack = replace(found, engines={"trino": DuckEngine(found.metastore)})
+    table = numbers(mark, tags=("x",))
+    write(table, stack, run="one", partitions=("2019",))
+    before = stack.metastore.shape(table.id)
+    stage = TableName("curated", f"t_{mark}__stage_migrate")
+    stack.metastore.take(
+        stack.metastore.over_iceberg(stage, before.metadata_location).named(stage.name), "curated"
+    )  # fmt: skip
+
+    assert stack.engine("trino").rows(f"SELECT id FROM {stage}") == [{"id": "1"}]
+    assert stack.metastore.shape(stage).parameters["tags"] == "x"
+    write(table, stack, run="two", partitions=("2020",))
+    with pytest.raises(MetastoreError, match="concurrent"):
+        stack.metastore.take(before, "curated", before)
+    assert rows(stack, table) == [("1", 2019), ("2", 2020)]
+    stack.metastore.forget(stage)
+    assert [one for one in stack.metastore.registered() if one.name == stage] == []

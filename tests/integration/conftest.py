@@ -126,6 +126,12 @@ def lake(stack) -> Lake:
     return Lake(stack, uuid.uuid4().hex[:8])
 
 
+@pytest.fixture(scope="module")
+def shared_lake(stack) -> Lake:
+    """The test box's lake, with names that the tests of one file share."""
+    return Lake(stack, uuid.uuid4().hex[:8])
+
+
 @pytest.fixture
 def database(box):
     """An empty database of this test's own, brought to this version; its URL."""

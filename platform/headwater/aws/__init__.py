@@ -115,6 +115,20 @@ class Account:
         deployed = self._deployed()
         return {} if deployed is None else deployed.outputs
 
+    def outputs(self) -> Mapping[str, str]:
+        """Return what the stack gave when it was deployed.
+
+        Raises:
+            ConfigError: There is no such stack.
+            ComponentError: AWS refused or failed.
+        """
+        found = self._deployed()
+        if found is None:
+            raise ConfigError(
+                f"There is no stack {self.stack} in this account and region; `headwater aws deploy` makes it."
+            )
+        return found.outputs
+
     def destroy(self, named: Sequence[str], log: Callable[[str], None]) -> None:
         """Delete the stack and what is empty of what outlives it.
 

@@ -36,6 +36,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "ingest": ("headwater.cli.ingest:ingest", "Make a table of files, folders or objects."),
     "sql": ("headwater.cli.sql:sql", "Run SQL on Trino or Spark."),
     "aws": ("headwater.cli.aws:aws", "Plan, deploy and destroy what Headwater needs of an AWS account."),
+    "migrate": (
+        "headwater.cli.migrate:migrate",
+        "Copy the lake to AWS (--to aws); or bring one component's state to this version, as the box does itself.",
+    ),
     "settings": ("headwater.cli.box:settings", "List the settings and what they are now."),
 }
 # What the box, images and maintainers call.
@@ -46,7 +50,6 @@ _PLUMBING: Mapping[str, tuple[str, str]] = {
     "images": ("headwater.cli.images:images", "Build the container images from the lock file."),
     "init-env": ("headwater.cli.env:init_env", "Write the passwords that containers start with into .env."),
     "lock": ("headwater.cli.fetch:lock", "Make the lock file anew from the list of coordinates."),
-    "migrate": ("headwater.cli.box:migrate", "Bring one component's state to this version."),
     "migrated": ("headwater.cli.box:migrated", "Return once one component's migration, elsewhere, is done."),
     "probe": ("headwater.cli.box:probe", "Use one component once; the exit code says whether it is ready."),
     "run": ("headwater.cli.box:run", "Become one component's process."),

@@ -14,7 +14,7 @@ from headwater.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["aws"]
+__all__ = ["aws", "stack_settings"]
 
 # What the profile reads of what a stack gives.
 _SETTINGS = {
@@ -73,6 +73,18 @@ def deploy(stack: str, region: str, pairs: Sequence[str], *, yes: bool) -> None:
     click.echo("HEADWATER_PROFILE=aws")
     for name, value in outputs.items():
         click.echo(f"{_SETTINGS[name]}={value}" if name in _SETTINGS else f"# {name}: {value}")
+
+
+def stack_settings(stack: str) -> dict[str, str]:
+    """Return the settings that lead to a stack, by name.
+
+    Raises:
+        ConfigError: There is no such stack.
+        ComponentError: AWS refused or failed.
+    """
+    return {
+        _SETTINGS[name]: value for name, value in Account(region="", stack=stack).outputs().items() if name in _SETTINGS
+    }
 
 
 @aws.command()

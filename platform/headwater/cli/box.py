@@ -200,22 +200,6 @@ def execute(name: str, argv: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("name", metavar="COMPONENT")
-@click.option("--wait", is_flag=True, help="Wait until what it needs is ready, for HEADWATER_START_TIMEOUT.")
-def migrate(name: str, *, wait: bool) -> None:
-    """Bring a component's state to this version; a second time changes nothing, and a newer version's is refused."""
-    from headwater.box.migration import migrate as bring_forward  # noqa: PLC0415
-    from headwater.box.readiness import wait_for_needs  # noqa: PLC0415
-
-    profile = Profile.load()
-    profile.ensure_home()
-    component = with_needs(all_components(), [name])[name]
-    if wait:
-        wait_for_needs(Box(profile), all_components(), component)
-    bring_forward(component, Box(profile))
-
-
-@click.command()
-@click.argument("name", metavar="COMPONENT")
 def migrated(name: str) -> None:
     """Return once a component's migration to this version, elsewhere, is done."""
     from headwater.box.readiness import wait_for_migration  # noqa: PLC0415

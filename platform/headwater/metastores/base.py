@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog import Catalog
 
+    from headwater.metastores.shapes import Shape
     from headwater.table import Table, TableName
 
-__all__ = ["Metastore", "RawLoad", "Registered"]
+__all__ = ["Metastore", "RawLoad", "Registered", "Taking"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ class Metastore(ABC):
         """
 
     @abstractmethod
+    def shape(self, name: TableName) -> Shape | None:
+        """Return all that it says of a table, with its partitions; None where it has none.
+
+        Raises:
+            MetastoreError: The metastore refused or failed.
+        """
+
+    @abstractmethod
     def ensure_raw(self, table: Table, location: str) -> None:
         """Create the table over a raw table's delimited files, or bring its columns up to date.
 
@@ -89,4 +98,37 @@ class Metastore(ABC):
 
         Raises:
             MetastoreError: The metastore refused or failed; the partition shows what it showed.
+        """
+
+
+class Taking(ABC):
+    """A metastore that takes tables as another one describes them."""
+
+    @abstractmethod
+    def over_iceberg(self, name: TableName, metadata_location: str) -> Shape:
+        """Return the shape of a table over an Iceberg metadata file; nothing is registered.
+
+        Raises:
+            MetastoreError: The file cannot be read.
+        """
+
+    @abstractmethod
+    def take(self, shape: Shape, zone: str, before: Shape | None = None) -> None:
+        """Register a table, or change it where it is as it was.
+
+        Args:
+            shape: What to register.
+            zone: The database, made when absent.
+            before: What ``shape`` returned of the table that is changed; None for one that is not there.
+
+        Raises:
+            MetastoreError: The metastore refused or failed, or somebody else changed the table meanwhile.
+        """
+
+    @abstractmethod
+    def forget(self, name: TableName) -> None:
+        """Remove a table; its files stay. One that is not there is no error.
+
+        Raises:
+            MetastoreError: The metastore refused or failed.
         """

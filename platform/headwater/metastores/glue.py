@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headwater import ddl
 from headwater._aws import aws_client, aws_errors
 from headwater.errors import MetastoreError
+from headwater.metastores._glue_taking import LONGEST_COMMENT, GlueTaking
 from headwater.metastores.base import Metastore, RawLoad, Registered
 from headwater.table import ZONES, TableName
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 
     from headwater.table import Table, Zone
 
-__all__ = ["LONGEST_COMMENT", "GlueMetastore"]
-
-# Glue's limit on a column's comment; the whole text stays in the Iceberg metadata, and in the definition.
-LONGEST_COMMENT = 255
+__all__ = ["GlueMetastore"]
 
 _FACT = "headwater."
 _VIEW = "VIRTUAL_VIEW"
@@ -33,7 +31,7 @@ _TRIES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlueMetastore(Metastore):
+class GlueMetastore(GlueTaking, Metastore):
     """The Glue Data Catalog of the account and region that the AWS clients' own configuration leads to.
 
     Args:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headwater import ddl
 from headwater.errors import MetastoreError
 from headwater.metastores.base import Metastore, RawLoad, Registered
+from headwater.metastores.shapes import Shape, partition_input, table_input
 from headwater.table import ZONES, TableName
 
 if TYPE_CHECKING:
@@ -66,6 +67,18 @@ class HiveMetastore(Metastore):
                     tables = client.get_table_objects_by_name(zone, names) if names else ()
                     found += [_registered(zone, table) for table in tables if table.tableType != _VIEW]
         return found
+
+    def shape(self, name: TableName) -> Shape | None:
+        """Return a table in Glue's words."""
+        from thrift_files.libraries.thrift_hive_metastore_client import ttypes  # noqa: PLC0415
+
+        with self._client(f"{name} cannot be looked at") as client:
+            try:
+                table = client.get_table(name.zone, name.name)
+            except ttypes.NoSuchObjectException:
+                return None
+            some = client.get_partitions(name.zone, name.name, _PARTITIONS_AT_ONCE) if table.partitionKeys else ()
+        return Shape(table=table_input(table), partitions=tuple(map(partition_input, some)))
 
     def ensure_raw(self, table: Table, location: str) -> None:
         """Create an external text table that splits lines at the delimiter, every column a string."""

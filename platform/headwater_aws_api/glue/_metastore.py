@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.box.components.metastore import metastore_client
 from headwater.errors import ComponentError
+from headwater.metastores.shapes import table_input
 
 from headwater_aws_api.errors import AwsError
-from headwater_aws_api.glue._shapes import mark_of, table_input
+from headwater_aws_api.glue._shapes import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

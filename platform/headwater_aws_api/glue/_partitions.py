@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from headwater.metastores.shapes import partition_input
+
 from headwater_aws_api.errors import AwsError
 from headwater_aws_api.glue._databases import check_catalog
 from headwater_aws_api.glue._expression import parse_expression
 from headwater_aws_api.glue._metastore import ACCOUNT, Metastore, ttypes
-from headwater_aws_api.glue._shapes import hive_partition, partition_input
+from headwater_aws_api.glue._shapes import hive_partition
 from headwater_aws_api.glue._tables import detail
 from headwater_aws_api.paging import page_of
 

@@ -1,4 +1,4 @@
-"""Glue's shapes and Hive Metastore's, which are cousins, turned into each other. Pure."""
+"""Glue's shapes in Hive Metastore's form; ``headwater.metastores.shapes`` is the way back. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ __all__ = [
     "hive_partition",
     "hive_table",
     "mark_of",
-    "partition_input",
-    "table_input",
 ]
 
 _COMMENT = "comment"
@@ -82,41 +80,10 @@ def hive_partition(ttypes: Any, database: str, table: str, given: Mapping[str, A
     )
 
 
-def table_input(table: Any) -> dict[str, Any]:
-    """Return a metastore's table as a ``TableInput``."""
-    parameters = dict(table.parameters or {})
-    found = {
-        "Name": table.tableName,
-        "Description": parameters.get(_COMMENT) if table.tableType != _VIEW else None,
-        "Owner": table.owner,
-        "Retention": table.retention or 0,
-        "StorageDescriptor": _storage(table.sd),
-        "PartitionKeys": _columns(table.partitionKeys or ()),
-        "ViewOriginalText": table.viewOriginalText,
-        "ViewExpandedText": table.viewExpandedText,
-        "TableType": table.tableType,
-        "Parameters": parameters,
-    }
-    return _said(found)
-
-
-def partition_input(partition: Any) -> dict[str, Any]:
-    """Return a metastore's partition as a ``PartitionInput``."""
-    return {
-        "Values": list(partition.values),
-        "StorageDescriptor": _storage(partition.sd),
-        "Parameters": dict(partition.parameters or {}),
-    }
-
-
 def mark_of(table: Any) -> str:
     """Return a text that is equal for equal states of a metastore's table."""
     state = json.dumps(table, default=vars, sort_keys=True)
     return hashlib.sha256(state.encode()).hexdigest()
-
-
-def _said(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _hive_columns(ttypes: Any, given: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -125,10 +92,6 @@ def _hive_columns(ttypes: Any, given: Sequence[Mapping[str, Any]]) -> list[Any]:
         for one in given
         if one.get("Parameters", {}).get(_CURRENT) != "false"
     ]
-
-
-def _columns(columns: Sequence[Any]) -> list[dict[str, Any]]:
-    return [_said({"Name": one.name, "Type": one.type, "Comment": one.comment}) for one in columns]
 
 
 def _hive_storage(ttypes: Any, given: Mapping[str, Any]) -> Any:
@@ -149,30 +112,4 @@ def _hive_storage(ttypes: Any, given: Mapping[str, Any]) -> Any:
         sortCols=[ttypes.Order(col=one["Column"], order=one["SortOrder"]) for one in given.get("SortColumns", ())],
         parameters=dict(given.get("Parameters", {})),
         storedAsSubDirectories=given.get("StoredAsSubDirectories", False),
-    )
-
-
-def _storage(sd: Any) -> dict[str, Any]:
-    serde = sd.serdeInfo
-    return _said(
-        {
-            "Columns": _columns(sd.cols or ()),
-            "Location": sd.location,
-            "InputFormat": sd.inputFormat,
-            "OutputFormat": sd.outputFormat,
-            "Compressed": bool(sd.compressed),
-            "NumberOfBuckets": sd.numBuckets or 0,
-            "SerdeInfo": serde
-            and _said(
-                {
-                    "Name": serde.name,
-                    "SerializationLibrary": serde.serializationLib,
-                    "Parameters": dict(serde.parameters or {}),
-                }
-            ),
-            "BucketColumns": list(sd.bucketCols or ()),
-            "SortColumns": [{"Column": one.col, "SortOrder": one.order} for one in sd.sortCols or ()],
-            "Parameters": dict(sd.parameters or {}),
-            "StoredAsSubDirectories": bool(sd.storedAsSubDirectories),
-        }
     )
