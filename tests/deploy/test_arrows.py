@@ -10,6 +10,7 @@ from headwater.box.arrows import PEOPLE, arrows, bootstrap
 from headwater.box.component import MIGRATE
 from headwater.box.components import all_components
 from headwater.box.programs import programs
+from headwater.box.wiring import cluster_programs
 from headwater.credentials import LOGINS, password_variable
 from headwater.profile import PORTS, Profile
 from platform_steps import Steps, step_of
@@ -59,7 +60,7 @@ def test_the_docs_show_every_arrow():
     assert shown == {(one.caller, one.port) for one in ARROWS}
 
 
-@pytest.mark.parametrize("arrow", arrows(programs(one for one in COMPONENTS.values() if not one.on_demand)), ids=str)
+@pytest.mark.parametrize("arrow", sorted({*ARROWS, *arrows(cluster_programs(COMPONENTS))}), ids=repr)
 def test_the_wiring_test_has_a_step_that_needs_it(arrow):
     """Else an arrow could be in the list that nobody takes."""
     step = step_of(arrow)

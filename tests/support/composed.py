@@ -44,7 +44,7 @@ class Composed:
         """
         deadline, waiting = time.monotonic() + seconds, set(self._with_needs(names))
         done: set[str] = set()
-        with ThreadPoolExecutor(len(waiting)) as starters:
+        with ThreadPoolExecutor(len(waiting) or 1) as starters:
             coming = {}
             while waiting or coming:
                 for name in [one for one in waiting if set(self.services[one].after) <= done]:
@@ -91,9 +91,13 @@ class Composed:
     def _bring(self, service: Service, deadline: float) -> None:
         began = time.monotonic()
         if service.job:
-            done = self._world.once(service, self.services.values(), deadline - time.monotonic())
-            if done.returncode:
-                raise NotReadyError(f"{service.name} ended with {done.returncode}: {done.stdout[-3000:]}")
+            for left in reversed(range(service.tries)):
+                done = self._world.once(service, self.services.values(), deadline - time.monotonic())
+                if done.returncode == 0:
+                    break
+                if not left or time.monotonic() > deadline:
+                    raise NotReadyError(f"{service.name} ended with {done.returncode}: {done.stdout[-3000:]}")
+                time.sleep(_PAUSE)
         else:
             self._await_health(service, deadline)
         self.took[service.name] = time.monotonic() - began
@@ -106,6 +110,7 @@ class Composed:
                 probed = container.run(*service.probe, timeout=_PROBE_SECONDS)
             except NotReadyError as error:
                 said = str(error)
+                time.sleep(_PAUSE)
                 continue
             if probed.returncode == 0:
                 return

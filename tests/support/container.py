@@ -38,9 +38,9 @@ def _make_root(root: Path, place: Path, spec: dict) -> None:
     _mount("sysfs", root / "sys", "-t", "sysfs", "-o", "ro,nosuid,nodev,noexec")
     _make_devices(root / "dev")
     for folder, how in spec["tmpfs"].items():
-        _mount("tmpfs", root / folder.strip("/"), "-t", "tmpfs", "-o", f"nosuid,nodev,{how}")
+        _mount("tmpfs", _within(root, folder), "-t", "tmpfs", "-o", f"nosuid,nodev,{how}")
     for one in sorted(spec["mounts"], key=lambda one: one["target"]):
-        target = root / one["target"].strip("/")
+        target = _within(root, one["target"])
         target.mkdir(parents=True, exist_ok=True)
         _mount(one["source"], target, "--bind")
         if one["read_only"]:
@@ -50,6 +50,17 @@ def _make_root(root: Path, place: Path, spec: dict) -> None:
         _mount(str(place / name), root / "etc" / name, "--bind")
     if spec["read_only"]:
         subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
+
+
+def _within(root: Path, target: str) -> Path:
+    """Return where a path leads to for whoever has this root: links such as /var/run are followed inside of it."""
+    found = root
+    for part in target.strip("/").split("/"):
+        found /= part
+        if found.is_symlink():
+            to = str(found.readlink())
+            found = _within(root, to if to.startswith("/") else str(found.parent.relative_to(root) / to))
+    return found
 
 
 def _make_devices(folder: Path) -> None:

@@ -79,6 +79,14 @@ class Builder:
             self._made[stage] = image
         return self._made[stage]
 
+    def drop_unused(self) -> None:
+        """Remove what no stage is made of any more."""
+        images = [json.loads(one.read_text(encoding="utf-8")) for one in self._place.glob("*.json")]
+        used = {Path(layer).parent.name for image in images for layer in image["layers"]}
+        for layer in (self._place / "layers").iterdir():
+            if layer.name not in used:
+                shutil.rmtree(layer)
+
     def _steps(self, stage: str) -> Image:
         (_, first), *rest = self._stages[stage]
         parent = first.partition(" AS ")[0]
@@ -234,7 +242,8 @@ def _copy_from(other: Image, sources: Sequence[str], to: Path) -> None:
         holding = [layer for layer in other.layers if (Path(layer) / source.strip("/")).exists()]
         to.parent.mkdir(parents=True, exist_ok=True)
         for layer in reversed(holding):  # the topmost last, whose files win
-            subprocess.run(["cp", "-a", "-T", str(Path(layer) / source.strip("/")), str(to)], check=True)
+            # By links: what a layer holds is never changed, and some of it is gigabytes.
+            subprocess.run(["cp", "-alf", "-T", str(Path(layer) / source.strip("/")), str(to)], check=True)
 
 
 def _copy_in(source: Path, to: Path, *, whole: bool) -> None:
@@ -261,6 +270,7 @@ def _main(place: str, seed: str, *wanted: str) -> None:
     Path(place).mkdir(parents=True, exist_ok=True)
     for stage in wanted:
         builder.make(stage)
+    builder.drop_unused()
 
 
 if __name__ == "__main__":

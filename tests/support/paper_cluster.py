@@ -1,12 +1,12 @@
 """A stand-in for a cluster's API, as there is no cluster where tests run: it keeps objects and says that pods do well.
 
-What speaks to it is real: Helm, and Dagster's launcher. It shows what these ask for, in which order, and gives back
-what they put; how pods fare on machines it cannot show.
+What speaks to it is real: Helm, Dagster's launcher, Spark's driver. It shows what these ask for, in which order, and
+gives back what they put. Whoever makes one may run the pods that are asked for, and say how they fare.
 """
 
 from __future__ import annotations
 
-import base64
+import copy
 import json
 import threading
 import time
@@ -17,28 +17,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from paper_forms import chosen, discovery, kind_of, patched, place_of, secret
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import socket
+    import ssl
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    Objects = dict[tuple[str, str, str], dict[str, Any]]
+    Place = tuple[str, str, str]
+    Object = dict[str, Any]
 
-# plural -> kind, by the API's version
-_KINDS = {
-    "v1": {"configmaps": "ConfigMap", "events": "Event", "persistentvolumeclaims": "PersistentVolumeClaim",
-           "pods": "Pod", "secrets": "Secret", "serviceaccounts": "ServiceAccount", "services": "Service"},
-    "apps/v1": {"deployments": "Deployment", "statefulsets": "StatefulSet"},
-    "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
-    "batch/v1": {"jobs": "Job"},
-    "networking.k8s.io/v1": {"ingresses": "Ingress", "networkpolicies": "NetworkPolicy"},
-    "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
-    "rbac.authorization.k8s.io/v1": {"rolebindings": "RoleBinding", "roles": "Role"},
-}  # fmt: skip
-_DONE = {
+__all__ = ["PaperCluster", "paper_cluster", "serving"]
+
+_DONE: dict[str, dict[str, Any]] = {
     "Job": {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]},
     "Pod": {"phase": "Succeeded"},
 }
-_WATCH_SECONDS = 0.5
+_WATCH_SECONDS = 30
 
 
 class PaperCluster:
@@ -46,67 +42,107 @@ class PaperCluster:
 
     Args:
         started: Told of every job and pod as it is made; it may change how that fares.
+        removed: Told of every object that somebody deleted.
+        may: Says whether a token may do something: token, verb, and plural with ``group/`` before it if there is one.
+        fresh: The status of jobs and pods as they are made.
     """
 
-    def __init__(self, started: Callable[[dict[str, Any]], object] = bool) -> None:
-        self.started = started
-        self.objects: Objects = {}
+    def __init__(
+        self,
+        started: Callable[[Object], object] = bool,
+        removed: Callable[[Object], object] = bool,
+        may: Callable[[str, str, str], bool] = lambda *_: True,
+        fresh: Mapping[str, Any] = _DONE,
+    ) -> None:
+        self.started, self.removed, self.may, self._fresh = started, removed, may, fresh
+        # (namespace, plural, name) -> object
+        self.objects: dict[Place, Object] = {}
         # (verb, kind, name) of every change, in order.
         self.changes: list[tuple[str, str, str]] = []
-        self._count, self._lock = 0, threading.Lock()
+        # (verb, what) of all that was refused.
+        self.refused: list[tuple[str, str]] = []
+        self._events: list[tuple[Place, str, Object]] = []
+        self._changed = threading.Condition()
 
-    def of_kind(self, kind: str) -> dict[str, dict[str, Any]]:
+    def of_kind(self, kind: str) -> dict[str, Object]:
         """Return the objects of a kind by name."""
-        return {name: one for (_, plural, name), one in self.objects.items() if _kind(plural) == kind}
+        return {name: one for (_, plural, name), one in list(self.objects.items()) if kind_of(plural) == kind}
 
-    def change(self, verb: str, place: tuple[str, str, str], one: dict[str, Any] | None) -> dict[str, Any] | None:
+    def change(self, verb: str, place: Place, one: Object | None) -> Object | None:
         """Put or remove an object and return it."""
-        with self._lock:
-            self._count += 1
-            self.changes.append((verb, _kind(place[1]), place[2]))
+        with self._changed:
+            there = self.objects.get(place)
+            if verb == "change" and there is None:
+                return None
+            self.changes.append((verb, kind_of(place[1]), place[2]))
             if one is None:
-                return self.objects.pop(place, None)
-            known = self.objects.get(place, {}).get("metadata", {})
+                self._tell("DELETED", place, self.objects.pop(place, {}))
+                return there
             fresh = {"uid": str(uuid.uuid4()), "creationTimestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+            known = (there or {}).get("metadata", {})
             kept = {name: known.get(name, text) for name, text in fresh.items()}
-            one["metadata"] |= {**kept, "namespace": place[0], "resourceVersion": str(self._count)}
-            one.setdefault("status", _DONE.get(one["kind"], {}))
+            one["metadata"] |= {**kept, "namespace": place[0], "resourceVersion": str(len(self.changes))}
+            one.setdefault("status", copy.deepcopy(self._fresh.get(one["kind"], {})))
             self.objects[place] = one
+            self._tell("MODIFIED" if there else "ADDED", place, one)
             return one
+
+    def listed(self, namespace: str, plural: str, asked: dict[str, str]) -> tuple[list[Object], int]:
+        """Return the objects that a question is about, and how much had happened by then."""
+        with self._changed:
+            items = [one for place, one in sorted(self.objects.items()) if place[:2] == (namespace, plural)]
+            return [copy.deepcopy(one) for one in items if chosen(one, asked)], len(self._events)
+
+    def happened(self, since: int, seconds: float) -> list[tuple[Place, str, Object]]:
+        """Return what has happened since; wait for something for a while."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._events) > since, seconds)
+            return self._events[since:]
+
+    def _tell(self, what: str, place: Place, one: Object) -> None:
+        self._events.append((place, what, copy.deepcopy(one)))
+        self._changed.notify_all()
+
+
+@contextmanager
+def serving(
+    cluster: PaperCluster, listening: socket.socket | None = None, context: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """Serve a stand-in and give the port; at a free one of the loopback address unless a socket listens already."""
+    handler = type("Handler", (_Handler,), {"cluster": cluster})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=listening is None)
+    if listening is not None:
+        server.socket.close()
+        server.socket = listening
+        server.server_address = listening.getsockname()
+    if context is not None:
+        # The handshake is each connection's own, else one that is slow would keep the others waiting.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager
 def paper_cluster(folder: Path, **more: Any) -> Iterator[tuple[PaperCluster, Path]]:
     """Serve a stand-in; give it and the file that clients find it by."""
     cluster = PaperCluster(**more)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"cluster": cluster}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    config = folder / "kubeconfig"
-    named = [{"name": "paper", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}]
-    context = [{"name": "paper", "context": {"cluster": "paper", "user": "paper", "namespace": "data"}}]
-    users = [{"name": "paper", "user": {}}]
-    config.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": named,
-                "contexts": context,
-                "users": users,
-                "current-context": "paper",
-            }
-        ),
-        encoding="utf-8",
-    )
-    try:
-        yield cluster, config
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def _kind(plural: str) -> str:
-    return next(kinds[plural] for kinds in _KINDS.values() if plural in kinds)
+    with serving(cluster) as port:
+        named = [{"name": "paper", "cluster": {"server": f"http://127.0.0.1:{port}"}}]
+        context = [{"name": "paper", "context": {"cluster": "paper", "user": "paper", "namespace": "data"}}]
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": named,
+            "contexts": context,
+            "users": [{"name": "paper", "user": {}}],
+            "current-context": "paper",
+        }
+        (folder / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
+        yield cluster, folder / "kubeconfig"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -118,49 +154,64 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, asked = self._asked()
-        known = _discovery(path)
+        known = discovery(path)
         if known is not None:
             self._say(known)
             return
-        version, namespace, plural, name = _place(path)
+        version, namespace, plural, name = place_of(path)
+        watched = asked.get("watch") in ("true", "1")
         if not plural:
             self._refuse(404, "NotFound")
+        elif self.headers.get("Upgrade"):
+            self._refuse(503, "ServiceUnavailable")  # clients then watch without a web socket
+        elif not self._may("watch" if watched else "get" if name else "list"):
+            return
+        elif watched:
+            self._watch(version, namespace, plural, asked)
         elif name:
             found = self.cluster.objects.get((namespace, plural, name))
             self._say(found) if found else self._refuse(404, "NotFound")
         else:
-            self._list(version, namespace, plural, asked)
+            items, so_far = self.cluster.listed(namespace, plural, asked)
+            told = {"apiVersion": version, "kind": f"{kind_of(plural)}List", "items": items}
+            self._say({**told, "metadata": {"resourceVersion": str(so_far)}})
 
-    def _list(self, version: str, namespace: str, plural: str, asked: dict[str, str]) -> None:
-        items = [
-            one
-            for (space, kind, _), one in sorted(self.cluster.objects.items())
-            if kind == plural and space == namespace and _chosen(one, asked)
-        ]
-        if asked.get("watch") in ("true", "1"):
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            whole = {
-                "annotations": {"k8s.io/initial-events-end": "true"},
-                "resourceVersion": f"{len(self.cluster.changes)}",
-            }
-            mark = {"apiVersion": version, "kind": _kind(plural), "metadata": whole}
-            for what, one in (*(("ADDED", one) for one in items), ("BOOKMARK", mark)):
-                self.wfile.write(json.dumps({"type": what, "object": one}).encode() + b"\n")
-            self.wfile.flush()
-            time.sleep(_WATCH_SECONDS)
-            self.close_connection = True
-            return
-        metadata = {"resourceVersion": str(len(self.cluster.changes))}
-        self._say({"apiVersion": version, "kind": f"{_kind(plural)}List", "metadata": metadata, "items": items})
+    def _watch(self, version: str, namespace: str, plural: str, asked: dict[str, str]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        since = int(asked.get("resourceVersion") or 0)
+        if not since:
+            items, since = self.cluster.listed(namespace, plural, asked)
+            self._tell(("ADDED", one) for one in items)
+        if asked.get("allowWatchBookmarks") == "true":
+            whole = {"annotations": {"k8s.io/initial-events-end": "true"}, "resourceVersion": str(since)}
+            self._tell([("BOOKMARK", {"apiVersion": version, "kind": kind_of(plural), "metadata": whole})])
+        until = time.monotonic() + float(asked.get("timeoutSeconds") or _WATCH_SECONDS)
+        while (left := until - time.monotonic()) > 0:
+            events = self.cluster.happened(since, left)
+            since += len(events)
+            mine = [(what, one) for place, what, one in events if place[:2] == (namespace, plural) and one]
+            try:
+                self._tell((what, one) for what, one in mine if chosen(one, asked))
+            except OSError:
+                return  # nobody looks any more
+
+    def _tell(self, events: Any) -> None:
+        for what, one in events:
+            self.wfile.write(json.dumps({"type": what, "object": one}).encode() + b"\n")
+        self.wfile.flush()
 
     def do_POST(self) -> None:
         path, _ = self._asked()
-        _, namespace, plural, _ = _place(path)
+        _, namespace, plural, _ = place_of(path)
         one = self._body()
+        one["metadata"].setdefault("name", f"{one['metadata'].get('generateName', '')}{uuid.uuid4().hex[:5]}")
         place = (namespace, plural, one["metadata"]["name"])
+        if not self._may("create"):
+            return
         if place in self.cluster.objects:
             self._refuse(409, "AlreadyExists")
             return
@@ -171,38 +222,68 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PATCH(self) -> None:
         path, _ = self._asked()
-        _, namespace, plural, name = _place(path)
+        _, namespace, plural, name = place_of(path)
         found = self.cluster.objects.get((namespace, plural, name))
         patch = self._body()
+        if not self._may("patch"):
+            return
         if not found:
             self._refuse(404, "NotFound")
             return
-        self._say(self.cluster.change("change", (namespace, plural, name), _merged(found, patch)))
+        self._say(self.cluster.change("change", (namespace, plural, name), patched(found, patch)))
 
     def do_PUT(self) -> None:
         path, _ = self._asked()
-        _, namespace, plural, name = _place(path)
-        self._say(self.cluster.change("change", (namespace, plural, name), self._body()))
+        _, namespace, plural, name = place_of(path)
+        one = self._body()
+        if self._may("update"):
+            self._say(self.cluster.change("change", (namespace, plural, name), one))
 
     def do_DELETE(self) -> None:
-        path, _ = self._asked()
-        _, namespace, plural, name = _place(path)
+        path, asked = self._asked()
+        _, namespace, plural, name = place_of(path)
         self._content()  # how it shall be deleted
-        if (namespace, plural, name) not in self.cluster.objects:
-            self._refuse(404, "NotFound")
+        if not self._may("delete" if name else "deletecollection"):
             return
-        self._say(self.cluster.change("delete", (namespace, plural, name), None))
+        items = [] if name else self.cluster.listed(namespace, plural, asked)[0]
+        names = [name] if name else [one["metadata"]["name"] for one in items]
+        gone = [self.cluster.change("delete", (namespace, plural, one), None) for one in names
+                if (namespace, plural, one) in self.cluster.objects]  # fmt: skip
+        for one in gone:
+            self.cluster.removed(one)
+        if name and not gone:
+            self._refuse(404, "NotFound")
+        else:
+            self._say(gone[0] if name else {"kind": "Status", "apiVersion": "v1", "status": "Success"})
+
+    def _may(self, verb: str) -> bool:
+        """Answer with a refusal unless whoever asks may."""
+        version, _, plural, _ = place_of(self._asked()[0])
+        what = f"{version.partition('/')[0]}/{plural}" if "/" in version else plural
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if self.cluster.may(token, verb, what):
+            return True
+        self.cluster.refused.append((verb, what))
+        self._refuse(403, "Forbidden")
+        return False
 
     def _asked(self) -> tuple[str, dict[str, str]]:
         parts = urlsplit(self.path)
         return parts.path.strip("/"), {name: texts[-1] for name, texts in parse_qs(parts.query).items()}
 
     def _content(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        found = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return found
 
     def _body(self) -> Any:
         content = self._content()
-        return _secret(content[4:]) if content.startswith(b"k8s\0") else json.loads(content or b"{}")
+        return secret(content[4:]) if content.startswith(b"k8s\0") else json.loads(content or b"{}")
 
     def _say(self, what: Any, status: int = 200) -> None:
         content = json.dumps(what).encode()
@@ -215,114 +296,3 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, reason: str) -> None:
         said = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": status}
         self._say({**said, "message": reason}, status)
-
-
-def _place(path: str) -> tuple[str, str, str, str]:
-    """Return version, namespace, plural and name of ``api/v1/namespaces/NS/PLURAL[/NAME[/status]]`` and the like."""
-    root, *parts = path.split("/")
-    of_version = 1 if root == "api" else 2
-    version, parts = "/".join(parts[:of_version]), parts[of_version:]
-    if len(parts) < 3 or parts[0] != "namespaces" or parts[2] not in _KINDS.get(version, ()):
-        return version, "", "", ""
-    return version, parts[1], parts[2], parts[3] if len(parts) > 3 else ""
-
-
-def _secret(content: bytes) -> dict[str, Any]:
-    """Return a Secret of Kubernetes' binary form, in which Helm's own record of a release comes."""
-    told = dict(_fields(dict(_fields(content))[2]))
-    metadata = list(_fields(told[1]))
-    data = [dict(_fields(entry)) for number, entry in _fields(dict(_fields(content))[2]) if number == 2]
-    labels = [dict(_fields(entry)) for number, entry in metadata if number == 11]
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": dict(metadata)[1].decode(),
-            "labels": {entry[1].decode(): entry[2].decode() for entry in labels},
-        },
-        "type": told[3].decode(),
-        "data": {entry[1].decode(): base64.b64encode(entry[2]).decode() for entry in data},
-    }
-
-
-def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the numbers and texts of a protobuf message; numbers that it holds are left out."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        size, at = _varint(content, at)
-        if key & 7 == 2:
-            yield key >> 3, content[at : at + size]
-            at += size
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        value |= (content[at] & 127) << shift
-        shift, at = shift + 7, at + 1
-        if content[at - 1] < 128:
-            return value, at
-
-
-def _discovery(path: str) -> dict[str, Any] | None:
-    if path == "version":
-        return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
-    if path == "api":
-        return {"kind": "APIVersions", "versions": ["v1"]}
-    if path == "apis":
-        groups = [version.split("/") for version in _KINDS if "/" in version]
-        preferred = [(group, {"groupVersion": f"{group}/{version}", "version": version}) for group, version in groups]
-        made = [{"name": group, "versions": [one], "preferredVersion": one} for group, one in preferred]
-        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": made}
-    if path.startswith("openapi/v3"):
-        return _schemas(path.removeprefix("openapi/v3").strip("/"))
-    version = path.partition("/")[2]
-    if version not in _KINDS:
-        return None
-    verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
-    resources = [
-        {"name": plural, "singularName": "", "namespaced": True, "kind": kind, "verbs": verbs}
-        for plural, kind in _KINDS[version].items()
-    ]
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
-
-
-def _schemas(place: str) -> dict[str, Any]:
-    """Return where the schemas of each version are, or of one version that the server itself checks fields."""
-    if not place:
-        places = ["api/v1", *(f"apis/{version}" for version in _KINDS if "/" in version)]
-        return {"paths": {one: {"serverRelativeURL": f"/openapi/v3/{one}"} for one in places}}
-    group, _, version = place.partition("/")[2].rpartition("/")
-    checks = {"parameters": [{"name": "fieldValidation", "in": "query"}], "responses": {}}
-    return {
-        "openapi": "3.0.0",
-        "info": {"title": "paper", "version": "1"},
-        "paths": {
-            f"/{place}/namespaces/{{namespace}}/{plural}/{{name}}": {
-                "patch": {
-                    **checks,
-                    "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
-                }
-            }
-            for plural, kind in _KINDS[place.partition("/")[2]].items()
-        },
-    }
-
-
-def _chosen(one: dict[str, Any], asked: dict[str, str]) -> bool:
-    labels = one["metadata"].get("labels", {})
-    wanted = [part.split("=", 1) for part in asked.get("labelSelector", "").split(",") if "=" in part]
-    fields = [part.split("=", 1) for part in asked.get("fieldSelector", "").split(",") if "=" in part]
-    return all(labels.get(name) == text for name, text in wanted) and all(
-        one["metadata"]["name"] == text for name, text in fields if name == "metadata.name"
-    )
-
-
-def _merged(one: Any, patch: Any) -> Any:
-    """Return an object with a merge patch applied; lists are replaced whole."""
-    if not isinstance(patch, dict) or not isinstance(one, dict):
-        return patch
-    kept = {name: value for name, value in one.items() if patch.get(name, 0) is not None}
-    added = {name: value for name, value in patch.items() if value is not None and not name.startswith("$")}
-    return {**kept, **{name: _merged(kept.get(name), value) for name, value in added.items()}}

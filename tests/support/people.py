@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from contextlib import closing
 from importlib import import_module
 from typing import Any
 
 import requests
 
 _SECONDS = 60
+_DONE = "SUCCEEDED"
 
 
 def main(what: str, *given: str) -> None:
     """Do one thing and print what came of it."""
-    print(json.dumps({"page": page, "query": query, "graphql": graphql, "chart": chart}[what](*given)))  # noqa: T201
+    print(json.dumps(_DOES[what](*given)))  # noqa: T201
 
 
 def page(url: str) -> Any:
@@ -79,10 +82,41 @@ def chart(url: str, password: str, table: str, column: str) -> Any:
         return rows
 
 
+def glue(url: str, key: str, password: str, database: str) -> Any:
+    """Return the names of the tables that Glue lists, as an AWS client asks for them."""
+    with _aws("glue", url, key, password) as client:
+        return [one["Name"] for one in client.get_tables(DatabaseName=database)["TableList"]]
+
+
+def athena(url: str, key: str, password: str, statement: str) -> Any:
+    """Return the rows of a statement by Athena, names first, as an AWS client asks for them."""
+    with _aws("athena", url, key, password) as client:
+        run = client.start_query_execution(QueryString=statement)["QueryExecutionId"]
+        until = time.monotonic() + _SECONDS
+        while (said := client.get_query_execution(QueryExecutionId=run)["QueryExecution"])["Status"]["State"] != _DONE:
+            if said["Status"]["State"] == "FAILED" or time.monotonic() > until:
+                raise SystemExit(str(said["Status"])[:500])
+            time.sleep(0.2)
+        rows = client.get_query_results(QueryExecutionId=run)["ResultSet"]["Rows"]
+        return [[one.get("VarCharValue") for one in row["Data"]] for row in rows]
+
+
+def _aws(service: str, url: str, key: str, password: str) -> Any:
+    import boto3  # slow to import
+    from botocore.config import Config
+
+    once = Config(retries={"total_max_attempts": 1}, read_timeout=_SECONDS, proxies={})
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": password, "region_name": "us-east-1"}
+    return closing(boto3.client(service, endpoint_url=url, config=once, **keys))
+
+
 def _session() -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     return session
+
+
+_DOES = {one.__name__: one for one in (athena, chart, glue, graphql, page, query)}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from compose_file import service_name
 from headwater.box.arrows import CLI, PEOPLE, bootstrap
 from headwater.box.components import all_components
 from wiring import NotReadyError
@@ -18,13 +17,16 @@ from wiring import NotReadyError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from composed import Composed
+    from deployed import Deployed
     from headwater.box.arrows import Arrow
-    from wiring import World
 
-__all__ = ["StepError", "Steps", "step_of"]
+__all__ = ["TEST", "StepError", "Steps", "step_of"]
 
+# The pod of `helm test`.
+TEST = "test"
 _PEOPLE = Path(__file__).with_name("people.py")
+# Trino gives a worker up that has not announced itself for 30 seconds.
+_FORGET_SECONDS = 45
 _BOOTSTRAPS = {bootstrap(name) for name in all_components()}
 _TICKS = """{ sensorOrError(sensorSelector: {repositoryLocationName: "headwater", repositoryName: "__repository__",
   sensorName: "new_raw_files"}) { __typename ... on Sensor { sensorState { ticks(limit: 1) {
@@ -55,6 +57,10 @@ _STEPS = {
     ("catalog", "metastore"): "still_readable",
     ("catalog", "minio"): "still_readable",
     ("catalog", "trino-tls"): "sample_rows",
+    ("aws-api", "metastore"): "aws_tables",
+    ("aws-api", "minio"): "aws_query",
+    ("aws-api", "postgres"): "aws_query",
+    ("aws-api", "trino-tls"): "aws_query",
     (CLI, "catalog"): "cli_search",
     (CLI, "dagster"): "materialize",
     (CLI, "metastore"): "find_stale",
@@ -62,11 +68,27 @@ _STEPS = {
     (CLI, "spark"): "spark_query",
     (CLI, "superset"): "push_dashboards",
     (CLI, "trino-tls"): "cli_query",
+    (PEOPLE, "aws-api"): "aws_tables",
     (PEOPLE, "catalog"): "catalog_search",
     (PEOPLE, "dagster"): "list_runs",
     (PEOPLE, "minio-console"): "minio_page",
     (PEOPLE, "superset"): "chart",
     (PEOPLE, "trino-tls"): "query",
+    # What only a cluster has.
+    ("trino", "trino"): "spread_query",
+    ("trino:worker", "trino"): "spread_query",
+    ("trino:worker", "minio"): "make_table",
+    ("spark", "spark-blocks"): "spark_broadcast",
+    ("spark:executor", "spark-driver"): "spark_query",
+    ("spark:executor", "spark-blocks"): "spark_broadcast",
+    ("spark:executor", "minio"): "spark_query",
+    (TEST, "catalog"): "release_test",
+    (TEST, "trino-tls"): "release_test",
+}
+# Where the same port is another program's, too.
+_STEPS_TO = {
+    ("trino:worker", "trino", "trino"): "keep_workers",
+    ("spark:executor", "spark-blocks", "spark:executor"): "spark_shuffle",
 }
 
 
@@ -82,7 +104,7 @@ def step_of(arrow: Arrow) -> str:
     """
     if arrow.caller in _BOOTSTRAPS:
         return arrow.caller
-    return _STEPS[arrow.caller, arrow.port]
+    return _STEPS_TO.get((arrow.caller, arrow.port, arrow.callee)) or _STEPS[arrow.caller, arrow.port]
 
 
 @dataclass(frozen=True)
@@ -90,15 +112,13 @@ class Steps:
     """Does steps.
 
     Args:
-        world: Where people are.
-        composed: The services.
+        deployed: The platform.
         passwords: Of every login.
         authority: The certificate that people verify Trino with.
         within: Seconds that a command, or what is waited for after it, may take.
     """
 
-    world: World
-    composed: Composed
+    deployed: Deployed
     passwords: Mapping[str, str]
     authority: Path
     within: float = 240
@@ -110,7 +130,7 @@ class Steps:
             StepError: It did not work.
         """
         if name in _BOOTSTRAPS:
-            return self._succeed(service_name(name))
+            return _good(self.deployed.bootstrap(name.partition(":")[0], self.within))
         step: Callable[[], Any] = getattr(self, name)
         return step()
 
@@ -149,12 +169,46 @@ class Steps:
 
     def spark_query(self) -> str:
         """Ask Spark from inside."""
-        return self.headwater("sql", "--engine", "spark", "select count(*) from curated.loan_state")
+        return self.spark("select count(*) from curated.loan_state")
+
+    def spark_broadcast(self) -> str:
+        """Have Spark's driver fetch from an executor what is too large to be sent with its answer, and hand it out."""
+        side = "(select id, uuid() as mark from range(200000))"
+        return self.spark(f"select count(a.mark) from {side} a join {side} b on a.id = b.id")
+
+    def spark_shuffle(self) -> str:
+        """Have Spark share out a sum over numbers among more than one executor."""
+        return self.spark(
+            "select count(*) from (select id % 1000 k, sum(id) from range(0, 3000000000, 1, 300) group by 1)"
+        )
+
+    def spark(self, statement: str) -> str:
+        """Ask Spark."""
+        return _good(self.deployed.beside_engines("sql", "--engine", "spark", statement, timeout=self.within))
+
+    def spread_query(self) -> Any:
+        """Ask Trino for what its workers share out and pass to each other."""
+        return self.query(
+            "SELECT count(*), sum(q) FROM (SELECT orderkey, sum(quantity) q FROM tpch.tiny.lineitem GROUP BY 1)"
+        )
+
+    def keep_workers(self) -> Any:
+        """Ask Trino again after a time in which a worker that says nothing is given up."""
+        until = time.monotonic() + _FORGET_SECONDS
+        while time.monotonic() < until:
+            self.spread_query()
+            time.sleep(5)
+        return self.spread_query()
+
+    def release_test(self) -> str:
+        """Do what `helm test` does."""
+        return _good(self.deployed.release_test(self.within))
 
     def query(self, statement: str = "SELECT count(*), sum(loans) FROM curated.loan_state") -> Any:
         """Ask Trino from outside, over TLS at the published port."""
-        port = next(str(one.host_port) for one in self.composed.services["trino"].published)
-        return self._people("query", port, str(self.authority), self.passwords["trino"], statement)
+        return self._people(
+            "query", str(self.deployed.port("trino-tls")), str(self.authority), self.passwords["trino"], statement
+        )
 
     def make_schema(self) -> None:
         """Make a schema, whose folder the metastore makes, and drop it."""
@@ -174,7 +228,7 @@ class Steps:
 
     def spark_lineage(self) -> Any:
         """Make a table by Spark, and find in the catalog what it is made of."""
-        return self._lineage(lambda text: self.headwater("sql", "--engine", "spark", text), "wired_by_spark")
+        return self._lineage(self.spark, "wired_by_spark")
 
     def chart(self) -> Any:
         """Draw a chart's data as somebody who logged in."""
@@ -201,7 +255,7 @@ class Steps:
     def daemon_health(self) -> str:
         """Ask the daemon's own health check."""
         try:
-            probed = self.composed.running["dagster-daemon"].run(*self.composed.services["dagster-daemon"].probe)
+            probed = self.deployed.probe("dagster:daemon")
         except NotReadyError as error:
             raise StepError(str(error)) from error
         return _good(probed)
@@ -229,22 +283,32 @@ class Steps:
 
     def minio_page(self) -> Any:
         """Open MinIO's console."""
-        return self._people("page", self._published("minio"))
+        return self._people("page", self._published("minio-console"))
+
+    def aws_tables(self) -> Any:
+        """List tables as a client of AWS Glue does."""
+        found = self._aws("glue", "curated")
+        if "loan_state" not in found:
+            raise StepError(f"there is no loan_state among {found}")
+        return found
+
+    def aws_query(self) -> Any:
+        """Run a statement as a client of Amazon Athena does; its result goes to the lake."""
+        return self._aws("athena", "SELECT count(*) FROM curated.loan_state")
 
     def headwater(self, *arguments: str) -> str:
         """Run the command line inside."""
-        return self._succeed(CLI, *arguments)
-
-    def _succeed(self, service: str, *arguments: str) -> str:
-        return _good(self.composed.run(service, *arguments, timeout=self.within))
+        return _good(self.deployed.headwater(*arguments, timeout=self.within))
 
     def _people(self, *arguments: str) -> Any:
         argv = (sys.executable, str(_PEOPLE), *arguments)
-        return json.loads(_good(self.world.attempt(*argv, at=PEOPLE, timeout=self.within)))
+        return json.loads(_good(self.deployed.world.attempt(*argv, at=PEOPLE, timeout=self.within)))
 
-    def _published(self, service: str) -> str:
-        one = self.composed.services[service].published[0]
-        return f"http://{one.host}:{one.host_port}"
+    def _aws(self, service: str, question: str) -> Any:
+        return self._people(service, self._published("aws-api"), "headwater", self.passwords["minio"], question)
+
+    def _published(self, port: str) -> str:
+        return f"http://127.0.0.1:{self.deployed.port(port)}"
 
     def _catalog(self, question: str) -> Any:
         return self._people("page", f"{self._published('catalog')}/api/v1/{question}")

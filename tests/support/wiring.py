@@ -7,28 +7,32 @@ reaches the machine's network.
 
 from __future__ import annotations
 
-import contextlib
+import ctypes
 import json
 import os
 import secrets
 import shutil
-import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import psutil
+from limits import drop_groups, make_groups
+from started import Container, NotReadyError, as_user, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from image_build import Image
-    from services import Service
+    from services import Mount, Service
 
-__all__ = ["Container", "Link", "NotReadyError", "World", "missing_tools"]
+__all__ = ["Container", "Door", "Link", "NotReadyError", "World", "missing_tools"]
 
 # program -> Debian's package
 NEEDED = {
@@ -37,6 +41,7 @@ NEEDED = {
 }  # fmt: skip
 _GROUP = "headwater-wiring-"
 _HERE = Path(__file__).parent
+# `services` are addresses that lead to some of several hosts in turn; the filter sees whom they led to.
 _FILTER = """\
 table ip wiring {
   set links { type ipv4_addr . ipv4_addr . inet_service; }
@@ -51,18 +56,17 @@ table ip wiring {
     ip protocol tcp reject with tcp reset
     reject
   }
+  chain services { type nat hook prerouting priority -100; }
+  chain own { type nat hook postrouting priority 100; }
 }
 """
-_LOOPBACK = """\
+_PUBLISHED = """\
 table ip published {{
   chain output {{ type nat hook output priority -100; {rules} }}
   chain leave {{ type nat hook postrouting priority 100; oifname "eth0" masquerade; }}
 }}
 """
-
-
-class NotReadyError(Exception):
-    """A container did not come up, or ended when it should run."""
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET, for the kernel's setns
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,23 @@ class Link:
         return f"{self.source} -> {self.target}:{self.port}"
 
 
+@dataclass(frozen=True)
+class Door:
+    """A port of people's own machine, and where it leads.
+
+    Args:
+        host: Address of the machine.
+        host_port: Its port.
+        address: Where it leads.
+        port: And to which port there.
+    """
+
+    host: str
+    host_port: int
+    address: str
+    port: int
+
+
 def missing_tools() -> str:
     """Return why no world can be made here, empty when it can."""
     if os.geteuid():
@@ -97,118 +118,43 @@ def missing_tools() -> str:
     return "" if trial.returncode == 0 else "this machine has no namespaces or no nftables in its kernel"
 
 
-@dataclass
-class Container:
-    """A started service.
-
-    Args:
-        service: What it was started from.
-        process: The outermost process, which ends when the service does.
-        place: Its folder, with its log.
-        groups: Control groups with its limits.
-        env: The variables of its processes.
-        image: What its root is made of.
-    """
-
-    service: Service
-    process: subprocess.Popen
-    place: Path
-    groups: Sequence[str]
-    env: Mapping[str, str]
-    image: Image
-
-    @property
-    def log(self) -> str:
-        """What it has printed."""
-        return (self.place / "log").read_text(encoding="utf-8", errors="replace")
-
-    @property
-    def killed_for_memory(self) -> int:
-        """How many of its processes the kernel has killed for taking more than the limit."""
-        for group in self.groups:
-            for file in ("memory.events", "memory.oom_control"):
-                if (there := Path(group, file)).exists():
-                    told = dict(row.split() for row in there.read_text(encoding="ascii").splitlines())
-                    return int(told["oom_kill"])
-        return 0
-
-    @property
-    def first(self) -> psutil.Process:
-        """Its first process, in its own count."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for one in psutil.Process(self.process.pid).children(recursive=True):
-                if _own_numbers(one.pid)[-1:] == ["1"]:
-                    return one
-        raise NotReadyError(f"{self.service.name} has ended: {self.log[-2000:]}")
-
-    def inside(self, argv: Sequence[str]) -> list[str]:
-        """Return the command that runs ``argv`` in it, as its user, within its limits."""
-        join = " && ".join(f"echo 0 > {group}/cgroup.procs" for group in self.groups) or "true"
-        enter = [
-            "nsenter",
-            "--target",
-            str(self.first.pid),
-            "--mount",
-            "--pid",
-            "--net",
-            "--ipc",
-            "--uts",
-            "--root",
-            "--wd",
-        ]
-        env = [f"{name}={text}" for name, text in self.env.items()]
-        return ["sh", "-c", f'{join} && exec "$@"', "sh", *enter, "env", "-i", *env, *_as_user(self.image.user), *argv]
-
-    def run(self, *argv: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a command in it and return what came of it; one that takes too long fails."""
-        return _run(self.inside(argv), timeout)
-
-    def stop(self) -> int:
-        """Ask it to end, then make it; return its exit code."""
-        with contextlib.suppress(NotReadyError, psutil.NoSuchProcess):
-            self.first.send_signal(getattr(signal, self.service.stop_signal))
-        try:
-            self.process.wait(self.service.grace)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(NotReadyError, psutil.NoSuchProcess):
-                self.first.kill()
-        return self.process.wait()
-
-
 class World:
     """Hosts behind one filter, and the containers on them.
 
     Args:
         place: Folder for volumes, logs and roots.
-        hosts: Names of all hosts.
+        hosts: Names of hosts that are there from the beginning.
         images: The images by name.
     """
 
     def __init__(self, place: Path, hosts: Collection[str], images: Mapping[str, Image]) -> None:
         self.place, self._images = place, images
-        self._numbers = {name: number for number, name in enumerate(sorted(hosts), 1)}
+        # Names that every container knows, besides those of its peers.
+        self.names: dict[str, str] = {}
+        self._hosts, self._numbers, self._lock = sorted(hosts), dict[str, int](), threading.Lock()
         self._world: subprocess.Popen | None = None
         self._init = 0
         self._group = f"{_GROUP}{secrets.token_hex(3)}"
         self._started: list[Container] = []
 
     def __enter__(self) -> Self:
-        _drop_groups(_GROUP)  # of worlds that were killed: nothing but these folders outlives them
+        drop_groups(_GROUP)  # of worlds that were killed: nothing but these folders outlives them
         argv = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "infinity"]
         self._world = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *argv], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not (found := psutil.Process(self._world.pid).children()) or found[0].name() != "sleep":
             if time.monotonic() > deadline:
                 raise NotReadyError("the namespaces were not made")
             time.sleep(0.02)
         self._init = found[0].pid
         self.call("mount", "-t", "tmpfs", "tmpfs", "/run")
-        self.call("sh", "-ec", "ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward")
-        for name in self._numbers:
-            self._connect(name)
+        quiet = "for one in all default; do echo 0 > /proc/sys/net/ipv4/conf/$one/send_redirects; done"
+        self.call("sh", "-ec", f"ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward; {quiet}")
         self.call("nft", "-f", "-", given=_FILTER)
+        for name in self._hosts:
+            self.join(name)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -218,7 +164,7 @@ class World:
             self._world.wait()
         for one in self._started:
             one.process.wait()
-        _drop_groups(self._group)
+        drop_groups(self._group)
 
     def call(self, *argv: str, at: str = "", given: str | None = None, timeout: float = 60) -> str:
         """Run a command of this machine at a host, the filter's own when none is named, and return what it prints."""
@@ -231,11 +177,51 @@ class World:
 
     def attempt(self, *argv: str, at: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command of this machine at a host and return what came of it; one that takes too long fails."""
-        return _run(self._entered(argv, at), timeout)
+        return run(self._entered(argv, at), timeout)
+
+    def join(self, name: str) -> str:
+        """Add a host and return its address."""
+        with self._lock:
+            number = self._numbers[name] = len(self._numbers) + 1
+        mine, router = self.address(name), f"{self._network(name)}.1"
+        self.call("sh", "-ec", f"""
+            ip netns add {name}
+            ip link add to{number} type veth peer name eth0 netns {name}
+            ip address add {router}/30 dev to{number}
+            ip link set to{number} up
+            ip -n {name} link set lo up
+            ip -n {name} address add {mine}/30 dev eth0
+            ip -n {name} link set eth0 up
+            ip -n {name} route add default via {router}
+            nft add rule ip wiring own ip saddr {mine} ip daddr {mine} masquerade
+        """)  # fmt: skip
+        return mine
 
     def address(self, name: str) -> str:
         """Return a host's address."""
-        return f"10.77.{self._numbers[name]}.2"
+        return f"{self._network(name)}.2"
+
+    def lead(self, number: int, ports: Mapping[int, int], hosts: Sequence[str]) -> str:
+        """Return an address at which ports lead to those of some hosts in turn, as a Service of Kubernetes does.
+
+        Args:
+            number: Tells it from others, up to 254.
+            ports: Port of the address -> port of the hosts.
+            hosts: At least one.
+        """
+        address, places = f"10.76.0.{number}", [self.address(one) for one in hosts]
+        turns = ", ".join(f"{turn} : {place}" for turn, place in enumerate(places))
+        to = f"numgen inc mod {len(places)} map {{ {turns} }}" if len(places) > 1 else places[0]
+        for port, there in ports.items():
+            if port != there:
+                raise ValueError(f"{address}:{port} would lead to another port, {there}")
+            self.call("nft", f"add rule ip wiring services ip daddr {address} tcp dport {port} dnat to {to}")
+        return address
+
+    def listen(self, name: str, port: int) -> socket.socket:
+        """Return a socket of this process that listens at a host."""
+        with ThreadPoolExecutor(1) as apart:  # a thread that ends takes the network that it is in along
+            return apart.submit(self._listen, name, port).result()
 
     def allow(self, links: Iterable[Link]) -> None:
         """Let these through from now on."""
@@ -250,49 +236,52 @@ class World:
         listed = json.loads(self.call("nft", "-j", "list", "set", "ip", "wiring", what))
         elements = listed["nftables"][-1]["set"].get("elem", [])
         names = {self.address(name): name for name in self._numbers}
-        return {Link(names[one[0]], names[one[1]], one[2]) for one in (each["concat"] for each in elements)}
+        pairs = (each["concat"] for each in elements)
+        return {Link(names.get(one[0], one[0]), names.get(one[1], one[1]), one[2]) for one in pairs}
 
-    def publish(self, people: str, services: Iterable[Service]) -> None:
-        """Lead people's loopback address to the ports that services publish."""
+    def publish(self, people: str, doors: Iterable[Door], names: Iterable[str] = ()) -> None:
+        """Lead people's loopback address to what is published, and have them find it under some names."""
         self.call("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet", at=people)
         rules = "".join(
-            f"ip daddr {port.host} tcp dport {port.host_port} dnat to {self.address(one.name)}:{port.port}; "
-            for one in services
-            for port in one.published
+            f"ip daddr {one.host} tcp dport {one.host_port} dnat to {one.address}:{one.port}; " for one in doors
         )
-        self.call("nft", "-f", "-", at=people, given=_LOOPBACK.format(rules=rules))
+        self.call("nft", "-f", "-", at=people, given=_PUBLISHED.format(rules=rules))
+        hosts = self.place / "people.hosts"
+        hosts.write_text(f"127.0.0.1 localhost {' '.join(names)}\n", encoding="ascii")
+        self.call("mount", "--bind", str(hosts), "/etc/hosts")
 
-    def start(self, service: Service, peers: Iterable[Service], argv: Sequence[str] = ()) -> Container:
-        """Start a service, or another command in its place, and return at once.
+    def start(self, service: Service, peers: Iterable[Service] = ()) -> Container:
+        """Start a service and return at once.
 
         Args:
             service: What.
             peers: Services whose names it knows when they share a network with it.
-            argv: What to run; the service's own command when empty.
         """
         image = self._images[service.image]
         place = self.place / "containers" / f"{service.name}-{secrets.token_hex(3)}"
         for name in ("root", "upper", "work"):
             (place / name).mkdir(parents=True)
-        hostname = secrets.token_hex(6)
-        env = {**image.env, **service.env, "HOME": _home(image), "HOSTNAME": hostname}
+        hostname, user = service.hostname or secrets.token_hex(6), service.user or image.user
+        env = {**image.env, **service.env, "HOME": _home(image, user), "HOSTNAME": hostname}
+        env |= dict.fromkeys(service.own_address, self.address(service.at))
         self._write_names(place, service, peers, hostname)
-        groups = [str(one) for one in self._limits(service, place.name)]
+        groups = [str(one) for one in make_groups(self._group, place.name, service)]
         spec = {
             "layers": list(image.layers), "groups": groups, "hostname": hostname, "folder": image.folder,
             "tmpfs": service.tmpfs, "read_only": service.read_only, "env": env,
-            "mounts": [self._mount(one, image) for one in service.mounts],
-            "argv": [*_as_user(image.user), *(argv or service.argv or image.command)],
+            "mounts": [self._mount(one, image, user) for one in service.mounts],
+            "argv": [*as_user(user), *(service.argv or image.command)],
         }  # fmt: skip
         (place / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
         own = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
         with (place / "log").open("ab") as log:
             process = subprocess.Popen(
-                self._entered([*own, sys.executable, str(_HERE / "container.py"), str(place)], service.name),
+                self._entered([*own, sys.executable, str(_HERE / "container.py"), str(place)], service.at),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        self._started.append(Container(service, process, place, groups, env, image))
-        return self._started[-1]
+        container = Container(service, process, place, groups, env, user)
+        self._started.append(container)
+        return container
 
     def once(self, service: Service, peers: Iterable[Service], timeout: float) -> subprocess.CompletedProcess[str]:
         """Run a service to its end and return what came of it; one that takes too long is ended."""
@@ -304,18 +293,9 @@ class World:
             code = 124
         return subprocess.CompletedProcess(service.argv, code, container.log, "")
 
-    def _connect(self, name: str) -> None:
+    def _network(self, name: str) -> str:
         number = self._numbers[name]
-        self.call("sh", "-ec", f"""
-            ip netns add {name}
-            ip link add to{number} type veth peer name eth0 netns {name}
-            ip address add 10.77.{number}.1/30 dev to{number}
-            ip link set to{number} up
-            ip -n {name} link set lo up
-            ip -n {name} address add 10.77.{number}.2/30 dev eth0
-            ip -n {name} link set eth0 up
-            ip -n {name} route add default via 10.77.{number}.1
-        """)  # fmt: skip
+        return f"10.{77 + number // 256}.{number % 256}"
 
     def _elements(self, verb: str, links: Iterable[Link]) -> None:
         text = ", ".join(f"{self.address(one.source)} . {self.address(one.target)} . {one.port}" for one in links)
@@ -326,46 +306,31 @@ class World:
         world = ["nsenter", "--target", str(self._init), "--mount", "--pid", "--net"]
         return [*world, *(["nsenter", f"--net=/run/netns/{at}"] if at else []), *argv]
 
+    def _listen(self, name: str, port: int) -> socket.socket:
+        with Path(f"/proc/{self._init}/root/run/netns/{name}").open("rb") as network:
+            if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), _NEW_NETWORK):
+                raise OSError(ctypes.get_errno(), f"the network of {name} cannot be entered")
+        return socket.create_server((self.address(name), port))
+
     def _write_names(self, place: Path, service: Service, peers: Iterable[Service], hostname: str) -> None:
-        known = {one.name: self.address(one.name) for one in peers if one.networks & service.networks}
-        known[service.name] = known[hostname] = self.address(service.name)
+        known = {**self.names, **{one.name: self.address(one.at) for one in peers if one.networks & service.networks}}
+        known[service.name] = known[hostname] = self.address(service.at)
         text = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in known.items())
         (place / "hosts").write_text(text, encoding="ascii")
         (place / "hostname").write_text(f"{hostname}\n", encoding="ascii")
         (place / "resolv.conf").write_text("", encoding="ascii")
 
-    def _mount(self, mount: object, image: Image) -> dict[str, object]:
+    def _mount(self, mount: Mount, image: Image, user: str) -> dict[str, object]:
         source = Path(mount.source)
         if not source.is_absolute():
             source = self.place / "volumes" / mount.source
-            if not source.exists():
+            if not source.exists() and mount.mode:
+                source.mkdir(parents=True)
+                os.chown(source, 0, int(user.partition(":")[2]))
+                source.chmod(mount.mode)
+            elif not source.exists():
                 _fill(source, mount.target, image)
         return {"source": str(source), "target": mount.target, "read_only": mount.read_only}
-
-    def _limits(self, service: Service, name: str) -> Iterable[Path]:
-        for controller in _controllers():
-            group = controller / self._group / name
-            group.mkdir(parents=True)
-            for file, text in (
-                ("memory.limit_in_bytes", f"{service.memory}M"),
-                ("memory.max", f"{service.memory}M"),
-                ("pids.max", str(service.pids)),
-            ):
-                if (group / file).exists():
-                    (group / file).write_text(text, encoding="ascii")
-            yield group
-
-
-def _controllers() -> list[Path]:
-    base = Path("/sys/fs/cgroup")
-    return [base / one for one in ("memory", "pids") if (base / one / "cgroup.procs").exists()]
-
-
-def _drop_groups(name: str) -> None:
-    for folder in [one for controller in _controllers() for one in controller.glob(f"{name}*")]:
-        for one in (*(each for each in folder.iterdir() if each.is_dir()), folder):
-            with contextlib.suppress(OSError):  # one that is in use stays
-                one.rmdir()
 
 
 def _fill(volume: Path, target: str, image: Image) -> None:
@@ -377,40 +342,10 @@ def _fill(volume: Path, target: str, image: Image) -> None:
             subprocess.run(["cp", "-a", "-T", str(there), str(volume)], check=True)
 
 
-def _as_user(user: str) -> list[str]:
-    uid, _, gid = user.partition(":")
-    none = ("--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs")
-    return ["setpriv", f"--reuid={uid}", f"--regid={gid}", *none, "--"]
-
-
-def _home(image: Image) -> str:
+def _home(image: Image, user: str) -> str:
     for layer in image.layers:
         accounts = Path(layer) / "etc/passwd"
         if accounts.is_file():
             rows = [row.split(":") for row in accounts.read_text(encoding="utf-8").splitlines()]
-            return next((row[5] for row in rows if row[2] == image.user.partition(":")[0]), "/")
+            return next((row[5] for row in rows if row[2] == user.partition(":")[0]), "/")
     return "/"
-
-
-def _own_numbers(pid: int) -> list[str]:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return []
-    return next((row.split()[1:] for row in status.splitlines() if row.startswith("NSpid:")), [])
-
-
-def _run(argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
-    with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            for one in reversed(psutil.Process(process.pid).children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    one.kill()
-            process.kill()
-            out, err = process.communicate()
-            return subprocess.CompletedProcess(argv, 124, out, f"{err}\nno end after {timeout:.0f} s")
-        return subprocess.CompletedProcess(argv, process.returncode, out, err)
