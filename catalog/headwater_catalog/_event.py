@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID  # noqa: TC003 - pydantic looks it up
 
@@ -14,6 +15,14 @@ __all__ = ["DatasetEvent", "Event", "InvalidEvent", "JobEvent", "RunEvent", "rea
 
 class InvalidEvent(ValueError):  # noqa: N818 - reads as the outcome it is
     """An event that breaks the specification; its text says where and how."""
+
+
+def _in_utc(when: datetime) -> datetime:
+    """Refuse the hours at both ends of the calendar that UTC puts into a year that there is none of."""
+    try:
+        return when.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time outside of the years 1 to 9999 in UTC") from error
 
 
 def _storable(text: str) -> str:
@@ -72,7 +81,7 @@ class Dataset(_Open):
 
 
 class _Event(_Open):
-    event_time: AwareDatetime = Field(alias="eventTime")
+    event_time: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(alias="eventTime")
     producer: Uri
     schema_url: Uri = Field(alias="schemaURL")
 

@@ -5,8 +5,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from headwater.box.components.superset_api import deeds_logger, kept_connections
-from headwater.box.components.superset_api._writing import plain_sql
+from headwater.box.components.superset_api._writing import document, plain_sql
 
 
 def test_superset_logs_what_people_do_and_not_every_step(monkeypatch):
@@ -21,6 +22,17 @@ def test_superset_logs_what_people_do_and_not_every_step(monkeypatch):
         log(action, duration=1)
 
     assert logged == [("ChartDataRestApi.data", {"duration": 1})]
+
+
+@pytest.mark.parametrize(
+    "title", ["a duck \U0001f986", "caf\u00e9", "a\x7f\u2028\n'\"b", "", "yes", "2019-01-01", ": - #"]
+)
+def test_superset_reads_every_text_as_it_was_written(title):
+    """It reads YAML and writes UTF-8."""
+    read = yaml.safe_load(document({"title": title, "params": {"nested": [title, 1, None, True]}}))
+
+    assert read == {"title": title, "params": {"nested": [title, 1, None, True]}}
+    assert read["title"].encode() == title.encode()
 
 
 def test_supersets_queries_of_the_lake_share_their_connections():

@@ -40,6 +40,13 @@ def test_what_the_specification_requires(missing):
         read_event(body(one))
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_has_no_year_for(when):
+    """It is refused with a reason, before anything is stored."""
+    with pytest.raises(InvalidEvent, match="eventTime.*years 1 to 9999"):
+        read_event(body({**event("START", RUN), "eventTime": when}))
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import yaml
+
 from ._models import COLUMN, METRIC, RefusedError, child_mark, find, model_of, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["holder_of", "plain_sql", "write"]
+__all__ = ["document", "holder_of", "plain_sql", "write"]
 
 
 def write(task: Mapping[str, Any], mark: str) -> None:
@@ -32,8 +34,13 @@ def write(task: Mapping[str, Any], mark: str) -> None:
     config |= {f"charts/{one['uuid']}.yaml": _chart_config(one, mark) for one in task["charts"]}
     config |= {f"dashboards/{one['uuid']}.yaml": _dashboard_config(one, mark) for one in task["dashboards"]}
     command = import_module("superset.commands.importers.v1.assets").ImportAssetsCommand
-    # JSON is YAML. Sparse: what charts and dashboards refer to is looked up, the connection is not part of it.
-    command({name: json.dumps(one) for name, one in config.items()}, sparse=True).run()
+    # Sparse: what charts and dashboards refer to is looked up, the connection is not part of it.
+    command({name: document(one) for name, one in config.items()}, sparse=True).run()
+
+
+def document(config: Mapping[str, Any]) -> str:
+    """Return what Superset reads, as YAML: of JSON's escapes for an emoji its reader makes two halves."""
+    return yaml.safe_dump(config, sort_keys=False)
 
 
 def holder_of(wanted: Mapping[str, Any]) -> Any:
