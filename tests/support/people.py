@@ -16,6 +16,7 @@ import requests
 
 _SECONDS = 60
 _DONE = "SUCCEEDED"
+_RELEASE, _ROLE = "emr-spark-8.0.0", "arn:aws:iam::000000000000:role/spark"
 
 
 def main(what: str, *given: str) -> None:
@@ -101,6 +102,29 @@ def athena(url: str, key: str, password: str, statement: str) -> Any:
         return [[one.get("VarCharValue") for one in row["Data"]] for row in rows]
 
 
+def session(url: str, key: str, password: str, statement: str) -> Any:
+    """Return the first value of a statement in a Spark session of EMR Serverless, as a client of Spark Connect asks."""
+    with _aws("emr-serverless", url, key, password) as client:
+        open_to_sessions = {"interactiveConfiguration": {"sessionEnabled": True}}
+        made = client.create_application(name="wired", releaseLabel=_RELEASE, type="SPARK", **open_to_sessions)
+        application = {"applicationId": made["applicationId"]}
+        asked = {**application, "sessionId": client.start_session(**application, executionRoleArn=_ROLE)["sessionId"]}
+        try:
+            until = time.monotonic() + _SECONDS
+            while (state := client.get_session(**asked)["session"]["state"]) in ("SUBMITTED", "STARTING"):
+                if time.monotonic() > until:
+                    raise SystemExit(f"the session is still {state}")
+                time.sleep(0.2)
+            told = client.get_session_endpoint(**asked)
+            remote = told["endpoint"].replace("http://", "sc://") + f"/;x-aws-proxy-auth={told['authToken']}"
+            spark: Any = import_module("pyspark.sql").SparkSession.builder.remote(remote).getOrCreate()
+            return spark.sql(statement).collect()[0][0]
+        finally:
+            client.terminate_session(**asked)
+            client.stop_application(**application)
+            client.delete_application(**application)
+
+
 def _aws(service: str, url: str, key: str, password: str) -> Any:
     import boto3  # slow to import
     from botocore.config import Config
@@ -116,7 +140,7 @@ def _session() -> requests.Session:
     return session
 
 
-_DOES = {one.__name__: one for one in (athena, chart, glue, graphql, page, query)}
+_DOES = {one.__name__: one for one in (athena, chart, glue, graphql, page, query, session)}
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ _STEPS = {
     ("aws-api", "metastore"): "aws_tables",
     ("aws-api", "minio"): "aws_query",
     ("aws-api", "postgres"): "aws_query",
+    ("aws-api", "spark"): "aws_session",
     ("aws-api", "trino-tls"): "aws_query",
     (CLI, "catalog"): "cli_search",
     (CLI, "dagster"): "materialize",
@@ -69,6 +70,7 @@ _STEPS = {
     (CLI, "superset"): "push_dashboards",
     (CLI, "trino-tls"): "cli_query",
     (PEOPLE, "aws-api"): "aws_tables",
+    (PEOPLE, "aws-api-spark"): "aws_session",
     (PEOPLE, "catalog"): "catalog_search",
     (PEOPLE, "dagster"): "list_runs",
     (PEOPLE, "minio-console"): "minio_page",
@@ -295,6 +297,10 @@ class Steps:
     def aws_query(self) -> Any:
         """Run a statement as a client of Amazon Athena does; its result goes to the lake."""
         return self._aws("athena", "SELECT count(*) FROM curated.loan_state")
+
+    def aws_session(self) -> Any:
+        """Ask Spark in a session of EMR Serverless."""
+        return self._aws("session", "SELECT count(*) FROM curated.loan_state")
 
     def headwater(self, *arguments: str) -> str:
         """Run the command line inside."""
