@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
+from headwater.files._json_numbers import has_long, inexact, marked, unmarked
 from headwater.files._names import column_names
 from headwater.files._relation import Field, Relation
 from headwater.files._types import quoted, text
@@ -25,7 +26,6 @@ _TEXT_RULES = ("date", "timestamp", "timestamptz")
 _MOST_FIELDS = 500
 _LONGEST_OBJECT = 64 * 1024 * 1024
 _LARGE = 200_000_000
-_LONG_NUMBER = r"(?:^|[\[:, ])-?[0-9.]{16,}"
 
 
 def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: bool) -> Json:
@@ -38,9 +38,9 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
 
     scan = _scan([source for source, _ in files], lines=lines)
     try:
-        found, doubled, others = connection.execute(
+        found, doubled, others, long = connection.execute(
             "SELECT json_group_structure(json), bool_or(len(json_keys(json)) <> len(list_distinct(json_keys(json)))), "
-            f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT') FROM {scan}",
+            f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT'), bool_or({has_long('json')}) FROM {scan}",
         ).fetchall()[0]
     except duckdb.Error as error:
         raise InputError(_said(files, error, lines=lines)) from error
@@ -58,8 +58,12 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
             f"{where}, line {_line_of_double(files)}: an object names one key twice; name them differently."
         )
     structure = json.loads(found)
+    if long:
+        scan = f"(SELECT json, {marked('json')} AS exact FROM {scan})"
     names = column_names(list(structure), where=where + ", line 1")
-    fields = [_field(connection, scan, *one) for one in zip(names, structure, structure.values(), strict=True)]
+    fields = [
+        _field(connection, scan, *one, long=long) for one in zip(names, structure, structure.values(), strict=True)
+    ]
     return Json(files, scan, fields, structure=structure, lines=lines)
 
 
@@ -110,16 +114,17 @@ def _scan(files: Sequence[Source], *, lines: bool) -> str:
     return f"read_json_objects([{paths}], format='{kind}', maximum_object_size={_LONGEST_OBJECT})"
 
 
-def _field(connection: Any, scan: str, name: str, key: str, structure: Any) -> Field:
+def _field(connection: Any, scan: str, name: str, key: str, structure: Any, *, long: bool) -> Field:
     pointer = text("/" + key.replace("~", "~0").replace("/", "~1"))
-    plain = f"json_extract_string(json, {pointer})"
+    plain = unmarked(f"json_extract_string(exact, {pointer})") if long else f"json_extract_string(json, {pointer})"
     if isinstance(structure, str):
         return Field(name=name, given=key, value=plain, **_scalar(structure))
-    inner = f"json_extract(json, {pointer})"
-    why = _why_text(structure) or _long_numbers(connection, scan, inner, structure)
+    why = _why_text(structure)
+    if not why and long and _any_inexact(connection, scan, pointer):
+        why = "JSON with numbers that nested fields would round, kept as text"
     if why:
         return Field(name=name, given=key, value=plain, type="VARCHAR", why=why)
-    made = f"json_transform({inner}, {text(json.dumps(_asked(structure)))})"
+    made = f"json_transform(json_extract(json, {pointer}), {text(json.dumps(_asked(structure)))})"
     kind = "struct" if isinstance(structure, dict) else "array"
     return Field(name=name, given=key, value=_renamed(made, structure, 0), type=_type(structure), why=f"JSON {kind}")
 
@@ -151,12 +156,9 @@ def _why_text(structure: Any) -> str:
     return next((why for why in map(_why_text, structure.values()) if why), "")
 
 
-def _long_numbers(connection: Any, scan: str, inner: str, structure: Any) -> str:
-    if not any(kind in json.dumps(structure) for kind in ('"DOUBLE"', '"UBIGINT"')):
-        return ""
-    asked = f"SELECT any_value(1) FROM {scan} WHERE regexp_matches({inner}::VARCHAR, {text(_LONG_NUMBER)})"
-    found = connection.execute(asked).fetchall()[0][0]
-    return "JSON with numbers too long for nested fields, kept as text" if found else ""
+def _any_inexact(connection: Any, scan: str, pointer: str) -> bool:
+    asked = f"SELECT any_value(1) FROM {scan} WHERE {inexact(f'json_extract(exact, {pointer})')}"
+    return connection.execute(asked).fetchall()[0][0] is not None
 
 
 def _asked(structure: Any) -> Any:

@@ -45,8 +45,9 @@ _DECIMAL = r"-?(0|[1-9][0-9]*)?(\.[0-9]+)?"
 _NUMBER_LIKE = r"[-+]?[0-9.,_ ]+"
 _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _ZONE = r" ?(Z|[-+][0-9]{2}(:?[0-9]{2})?)"
-# A double holds the digits of any number that is so short.
-_SHORT = 16
+# A double holds the digits of any number that is so short, unless it is next to nothing.
+_SHORT = 15
+_TINY = "1e-300"
 _MAX_DIGITS = 38
 
 
@@ -69,8 +70,15 @@ def _round_trips(value: str, kind: str) -> str:
 
 
 def _is_double(value: str, pattern: str = _FRACTION) -> str:
-    exact = f"(strlen({value}) <= {_SHORT} OR {_round_trips(value, 'DOUBLE')})"
-    return f"({_matches(value, pattern)} AND {exact} AND isfinite(TRY_CAST({value} AS DOUBLE)))"
+    made = f"TRY_CAST({value} AS DOUBLE)"
+    short = f"(strlen({value}) <= {_SHORT} AND abs({made}) > {_TINY})"
+    exact = f"({short} OR {_digits(value)} = {_digits(f'CAST({made} AS VARCHAR)')})"
+    return f"({_matches(value, pattern)} AND {exact} AND isfinite({made}))"
+
+
+def _digits(value: str) -> str:
+    """Return the SQL of a number's digits, whatever its sign, its exponent and the zeros at its ends."""
+    return f"trim(regexp_replace({value}, '[eE].*|[-.]', '', 'g'), '0')"
 
 
 def _is_moment(value: str) -> str:

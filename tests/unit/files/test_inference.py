@@ -17,6 +17,12 @@ COLUMNS = [
     (["1.12345678901234567890"], "decimal(38,20)", [Decimal("1.12345678901234567890")]),
     (["1e-05"], "double", [1e-05]),
     (["1E5"], "string", ["1E5"]),
+    (["1e-400"], "string", ["1e-400"]),
+    (["1.2345678e-320", "1"], "string", ["1.2345678e-320", "1"]),
+    (["1e+400"], "string", ["1e+400"]),
+    (["0.5", "9007199254740993"], "decimal(38,1)", [Decimal("0.5"), Decimal(9007199254740993)]),
+    (["0.0", "-0.00", "0"], "double", [0.0, 0.0, 0.0]),
+    (["3.3333333333333334e-8"], "double", [3.3333333333333334e-8]),
     (["1_000"], "string", ["1_000"]),
     (["1,000"], "string", ["1,000"]),
     (["+5"], "string", ["+5"]),
@@ -105,3 +111,51 @@ def test_nested_numbers_that_a_field_cannot_hold_stay_text(desk):
 
     assert found.types == {"a": "string"}
     assert "12345678901234567890123" in found.rows[0]["a"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "made"),
+    [
+        ("1.234567890123456789012", "decimal(38,21)", Decimal("1.234567890123456789012")),
+        ("100000000000000000000.5", "decimal(38,1)", Decimal("100000000000000000000.5")),
+        ("1e400", "string", "1e400"),
+        ("1e-400", "string", "1e-400"),
+        ("1.234567890123456789e-7", "string", "1.234567890123456789e-7"),
+        ("1E5", "double", 1e5),
+        ("1.2345678901234568E10", "double", 1.2345678901234568e10),
+        ("1.2345678901234568E-5", "double", 1.2345678901234568e-5),
+        ("0.30000000000000004", "double", 0.30000000000000004),
+        ("-0.0", "double", -0.0),
+    ],
+)
+def test_a_number_of_json_keeps_its_digits(desk, number, kind, made):
+    """It is a double only where the double gives back what was written."""
+    found = desk.read(desk.file("t.ndjson", f'{{"a": "1e400, 12345678901234567890", "n": {number}}}\n'))
+
+    assert found.types["n"] == kind
+    assert found.rows == [{"a": "1e400, 12345678901234567890", "n": made}]
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e-400", "1.234567890123456789012", "9007199254740993.5"])
+def test_a_nested_number_keeps_its_digits_as_text(desk, number):
+    """The whole value stays the JSON that it is; strings in it are left alone."""
+    whole = '{"x":' + number + ',"s":"1e400 \\" 1e400","y":[1,-2.5]}'
+    found = desk.read(desk.file("t.ndjson", f'{{"o":{whole}}}\n'))
+
+    assert found.types == {"o": "string"}
+    assert found.rows == [{"o": whole}]
+
+
+def test_nested_numbers_that_a_double_gives_back_are_fields(desk):
+    """Exponents and many digits alone are no reason for text."""
+    found = desk.read(desk.file("t.ndjson", '{"o":{"x":1.5E3,"y":0.30000000000000004}}\n'))
+
+    assert found.rows == [{"o": {"x": 1500.0, "y": 0.30000000000000004}}]
+
+
+def test_numbers_mixed_with_other_things_keep_their_digits(desk):
+    """In a column of several kinds a number is written as it was."""
+    lines = '{"m":1.234567890123456789012}\n{"m":"x"}\n{"m":{"n":1e400}}\n'
+    found = desk.read(desk.file("t.ndjson", lines))
+
+    assert sorted(row["m"] for row in found.rows) == ["1.234567890123456789012", "x", '{"n":1e400}']
