@@ -21,6 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 _BATCH = 8192
+_MAX_DIGITS = 38
 # DuckDB's type -> one that Iceberg, Spark and Trino all hold.
 _PLAIN = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "utinyint", "usmallint"), "INTEGER"),
@@ -56,6 +57,34 @@ def typed_fields(connection: Any, scan: str, *, where: str) -> list[Field]:
             Field(name=name, given=given, value=value, type=wanted, why=f"{str(kind).lower()[:40]} in the file")
         )
     return made
+
+
+def _require_usable(schema: Any, where: str) -> None:
+    """Refuse what DuckDB would round or rename without a word: it is the Arrow schema that says what the file holds.
+
+    Raises:
+        InputError: There is no column, a name is there twice, or a decimal is too wide.
+    """
+    if not len(schema):
+        raise InputError(f"{where}: there is no column, so there is nothing to ingest; get the file with its columns.")
+    column_names(schema.names, where=where)
+    for field in schema:
+        _require_usable_type(field.type, f"{where}: column {field.name!r}")
+
+
+def _require_usable_type(kind: Any, where: str) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    if pa.types.is_decimal(kind) and kind.precision > _MAX_DIGITS:
+        raise InputError(
+            f"{where} is {kind}, more than the {_MAX_DIGITS} digits that a decimal of the lake has; write it as text "
+            "or with fewer digits."
+        )
+    inner = [kind.field(number) for number in range(kind.num_fields)]
+    if pa.types.is_struct(kind):
+        column_names([field.name for field in inner], where=where)
+    for field in inner:
+        _require_usable_type(field.type, where)
 
 
 def _normal(kind: Any, value: str, where: str, depth: int) -> tuple[str, str]:
@@ -156,6 +185,7 @@ class Batches(Relation):
     def __init__(self, schema: Any, batches: Callable[[], Iterator[Any]], where: str, connection: Any) -> None:
         import pyarrow as pa  # noqa: PLC0415 - slow to import
 
+        _require_usable(schema, where)
         self._passed = 0
         self._make = batches
         connection.register("arrived_shape", schema.empty_table())
@@ -231,6 +261,7 @@ def read_parquet(files: Sequence[Source], connection: Any) -> Relation:
         with _readable(one, "Parquet"):
             footer = pq.read_metadata(one.path)
             schema = footer.schema.to_arrow_schema()
+        _require_usable(schema, one.shown)
         first = _same_columns(first, (one.shown, schema))
         count += footer.num_rows
     return ParquetFiles(files, count, connection)

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import zipfile
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import pytest
 from headwater.errors import DefinitionError, InputError
 from headwater.files._duck import connected
 from headwater.files._options import Options, table_name
+from pyarrow import feather
 
 BOM = b"\xef\xbb\xbf"
 
@@ -208,3 +210,35 @@ def test_a_value_that_is_not_of_its_wished_type(desk):
     path = desk.file("a.csv", 'a,b\n1,"x\ny"\n2,z\nthree,w\n')
     with pytest.raises(InputError, match=r"a\.csv, line 5: a is not long: three"):
         desk.read(path, types={"a": "long"})
+
+
+def _wide(where: str) -> pa.Table:
+    wide = pa.decimal256(60, 5)
+    value = Decimal("12345678901234567890123456789012345678901234567890.12345")
+    kinds = {"a": (wide, value), "list": (pa.list_(wide), [value]), "struct": (pa.struct([("x", wide)]), {"x": value})}
+    kind, one = kinds[where]
+    return pa.table({"n": [1], where: pa.array([one], kind)})
+
+
+TYPED = [
+    ("a wide decimal", _wide("a"), r"column 'a' is decimal256\(60, 5\), more than the 38 digits .* lake"),
+    ("one in a list", _wide("list"), r"column 'list' is decimal256\(60, 5\)"),
+    ("one in a struct", _wide("struct"), r"column 'struct' is decimal256\(60, 5\)"),
+    ("names alike", pa.table({"A": [1], "a": [2]}), "columns 'A' and 'a' would both be named a"),
+    ("one name twice", pa.Table.from_arrays([[1], [2]], names=["a", "a"]), "columns 'a' and 'a' would both be named a"),
+    ("fields alike", pa.table({"s": [{"x": 1, "X": 2}]}), "column 's': columns 'x' and 'X' would both be named x"),
+    ("no column", pa.table({}), "there is no column"),
+]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+@pytest.mark.parametrize(("table", "said"), [one[1:] for one in TYPED], ids=[one[0] for one in TYPED])
+def test_columns_that_no_table_has_are_refused(desk, table, said, kind):
+    """Nothing is rounded or renamed silently, whatever DuckDB would make of it."""
+    path = desk.folder / f"t.{kind}"
+    if kind == "parquet":
+        pq.write_table(table, path)
+    else:
+        feather.write_feather(table, path)
+    with pytest.raises(InputError, match=rf"t\.{kind}: {said}"):
+        desk.read(str(path))
