@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
 from headwater.files._json_numbers import has_long, inexact, marked, unmarked
+from headwater.files._json_places import place_of_double, place_of_other, said_of_json
 from headwater.files._names import column_names
 from headwater.files._relation import Field, Relation
 from headwater.files._types import quoted, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from headwater.files._find import Source
     from headwater.files._text import Text
@@ -25,7 +25,6 @@ _NUMBER_RULES = ("long", "whole", "number", "decimal")
 _TEXT_RULES = ("date", "timestamp", "timestamptz")
 _MOST_FIELDS = 500
 _LONGEST_OBJECT = 64 * 1024 * 1024
-_LARGE = 200_000_000
 
 
 def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: bool) -> Json:
@@ -43,21 +42,24 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
             f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT'), bool_or({has_long('json')}) FROM {scan}",
         ).fetchall()[0]
     except duckdb.Error as error:
-        raise InputError(_said(files, error, lines=lines)) from error
+        raise InputError(said_of_json([one for one, _ in files], error, lines=lines)) from error
     where = files[0][0].shown
     if others is None and found is None:
         raise InputError(
             f"{where}: the JSON holds no object, so there is no row to ingest; get the file with its rows."
         )
+    sources = [one for one, _ in files]
     if others is not None:
-        raise InputError(
-            f"{where}, line {_line_of_other(files)}: {str(others)[:60]} is no object; each row must be one."
-        )
-    if doubled:
-        raise InputError(
-            f"{where}, line {_line_of_double(files)}: an object names one key twice; name them differently."
-        )
+        raise InputError(f"{place_of_other(sources)}: {str(others)[:60]} is no object; each row must be one.")
     structure = json.loads(found)
+    if not isinstance(structure, dict):
+        raise InputError(
+            f"{where}, line 1: the objects have no key, so there is no column; get the file with its values."
+        )
+    if doubled or _any_doubled(connection, scan, structure):
+        raise InputError(f"{place_of_double(sources)}: an object names one key twice; name them differently.")
+    if any("\0" in key for key in structure):
+        raise InputError(f"{where}: a key holds the character U+0000, which names no column; name it otherwise.")
     if long:
         scan = f"(SELECT json, {marked('json')} AS exact FROM {scan})"
     names = column_names(list(structure), where=where + ", line 1")
@@ -105,7 +107,7 @@ class Json(Relation):
 
     def said(self, error: Exception) -> str:
         """Return what is wrong with the JSON."""
-        return _said(self._files, error, lines=self._lines) if "JSON" in str(error) else ""
+        return said_of_json([one for one, _ in self._files], error, lines=self._lines) if "JSON" in str(error) else ""
 
 
 def _scan(files: Sequence[Source], *, lines: bool) -> str:
@@ -120,7 +122,7 @@ def _field(connection: Any, scan: str, name: str, key: str, structure: Any, *, l
     if isinstance(structure, str):
         return Field(name=name, given=key, value=plain, **_scalar(structure))
     why = _why_text(structure)
-    if not why and long and _any_inexact(connection, scan, pointer):
+    if not why and long and _any(connection, scan, inexact(f"json_extract(exact, {pointer})")):
         why = "JSON with numbers that nested fields would round, kept as text"
     if why:
         return Field(name=name, given=key, value=plain, type="VARCHAR", why=why)
@@ -150,15 +152,45 @@ def _why_text(structure: Any) -> str:
     if len(structure) > _MOST_FIELDS:
         return "JSON objects with very many keys, kept as text"
     try:
-        column_names(list(structure), where="")
+        column_names(["" if "\0" in key else key for key in structure], where="")
     except InputError:
         return "JSON keys that cannot name fields, kept as text"
     return next((why for why in map(_why_text, structure.values()) if why), "")
 
 
-def _any_inexact(connection: Any, scan: str, pointer: str) -> bool:
-    asked = f"SELECT any_value(1) FROM {scan} WHERE {inexact(f'json_extract(exact, {pointer})')}"
-    return connection.execute(asked).fetchall()[0][0] is not None
+def _any_doubled(connection: Any, scan: str, structure: Mapping[str, Any]) -> bool:
+    """Return whether an object below a row's names one key twice; what stays text has both and counts not."""
+    fields = {key: inner for key, inner in structure.items() if not _why_text(inner)}
+    asked = [_doubled(path, many=many) for path, many in _inner_objects(fields, "$") if path != "$"]
+    if not asked:
+        return False
+    return (
+        connection.execute(f"SELECT any_value(1) FROM {scan} WHERE {' OR '.join(asked)}").fetchall()[0][0] is not None
+    )
+
+
+def _inner_objects(structure: Any, path: str, *, many: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yield the JSON path of every object, and whether it leads through an array."""
+    if isinstance(structure, list):
+        for inner in structure:
+            yield from _inner_objects(inner, path + "[*]", many=True)
+    if isinstance(structure, dict):
+        yield path, many
+        for key, inner in structure.items():
+            shown = key.replace("\\", r"\\").replace('"', r"\"")
+            yield from _inner_objects(inner, f'{path}."{shown}"', many=many)
+
+
+def _doubled(path: str, *, many: bool) -> str:
+    keys = f"json_keys(json, {text(path)})"
+    if many:
+        return f"len(list_filter({keys}, lambda k: len(k) <> len(list_distinct(k)))) > 0"
+    return f"len({keys}) <> len(list_distinct({keys}))"
+
+
+def _any(connection: Any, scan: str, condition: str) -> bool:
+    found: tuple[Any] = connection.execute(f"SELECT any_value(1) FROM {scan} WHERE {condition}").fetchall()[0]
+    return found[0] is not None
 
 
 def _asked(structure: Any) -> Any:
@@ -199,65 +231,3 @@ def _renamed(value: str, structure: Any, depth: int) -> str:
         for name, (key, inner) in zip(names, structure.items(), strict=True)
     )
     return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({', '.join(parts)}) END"
-
-
-def _said(files: Sequence[tuple[Source, Text]], error: Exception, *, lines: bool) -> str:
-    message = str(error)
-    source = next((one for one, _ in files if str(one.path) in message), files[0][0])
-    if "maximum_object_size" in message:
-        return f"{source.shown}: an object is longer than 64 MB; split it."
-    line, why = _bad_line(source) if lines else _bad_place(source)
-    return f"{source.shown}, line {line}: this is no valid JSON ({why}); correct it."
-
-
-def _bad_line(source: Source) -> tuple[int, str]:
-    with source.path.open("rb") as file:
-        number = 0
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                try:
-                    json.loads(line)
-                except ValueError as error:
-                    return number, str(error).partition(":")[0]
-    return number, "unexpected end"
-
-
-def _bad_place(source: Source) -> tuple[int, str]:
-    """Return where a document breaks off; Python's reader finds it, value by value."""
-    if source.path.stat().st_size > _LARGE:
-        return 1, "or somewhere below; the file is too large to look for the place"
-    text_of = source.path.read_text(encoding="utf-8")
-    decoder, at = json.JSONDecoder(), 0
-    try:
-        while match := re.compile(r"\s*").match(text_of, at):
-            if match.end() == len(text_of):
-                break
-            _, at = decoder.raw_decode(text_of, match.end())
-    except json.JSONDecodeError as error:
-        return error.lineno, error.msg
-    return text_of.count("\n") + 1, "unexpected end"
-
-
-def _line_of_other(files: Sequence[tuple[Source, Text]]) -> int:
-    return _line_where(files[0][0], lambda value: not isinstance(value, dict))
-
-
-def _line_of_double(files: Sequence[tuple[Source, Text]]) -> int:
-    seen: list[bool] = []
-
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen.append(len({key for key, _ in found}) < len(found))
-        return dict(found)
-
-    return _line_where(files[0][0], lambda _: seen.pop() if seen else False, pairs)
-
-
-def _line_where(source: Source, wrong: Any, pairs: Any = None) -> int:
-    with source.path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                if wrong(json.loads(line, object_pairs_hook=pairs)):
-                    return number
-            except ValueError:
-                break  # not a file of lines
-    return 1

@@ -49,6 +49,24 @@ TEXTS = [
     ("JSON of no objects", "list.json", b"[1, 2]", "list.json, line 1: 1 is no object"),
     ("JSON of nothing", "none.json", b" [\n]\n", "none.json: the JSON holds no object, so there is no row to ingest"),
     ("a key twice", "keys.ndjson", b'{"b":1}\n{"a":1,"a":2}\n', "keys.ndjson, line 2: an object names one key twice"),
+    ("a nested key twice", "keys.ndjson", b'{"o":{"a":1}}\n{"o":{"a":1,"a":2}}\n', "keys.ndjson, line 2: .* key twice"),
+    ("one in a list", "keys.ndjson", b'{"o":[{"a":{"b":1,"b":2}}]}\n', "keys.ndjson, line 1: an object .* key twice"),
+    ("one in an array", "keys.json", b'[{"o":{"a b":1}},\n{"o":{"a b":1,"a b":2}}]', "keys.json.*: .* one key twice"),
+    ("objects of nothing", "void.json", b"[{},{}]", "void.json, line 1: the objects have no key"),
+    ("lines of nothing", "void.ndjson", b"{}\n{}\n", "void.ndjson, line 1: the objects have no key"),
+    ("deep JSON", "deep.ndjson", b'{"a":1}\n{"a":' + b"[" * 200 + b"]" * 200 + b"}\n", "line 2: .* 201 levels deep"),
+    ("a deep array", "deep.json", b'[{"a":1},\n{"a":' + b"[" * 200 + b"]" * 200 + b"}]", "line 2: .* levels deep"),
+    ("deeper JSON", "deep.ndjson", b'{"a":1}\n{"a":' + b"[" * 20000 + b"]" * 20000 + b"}", "line 2: .* 20001 levels"),
+    ("half a deep array", "deep.ndjson", b'{"a":"\\\\"}\n{"a":' + b"[" * 20000, "line 2: .* 20001 levels deep"),
+    (
+        "half a character",
+        "half.ndjson",
+        b'{"a":"\\ud800"}\n{"a":"x"}\n',
+        "line 1: .*ud800 is half of a char",
+    ),
+    ("half a one", "half.ndjson", b'{"a":"x"}\n{"a":"\\udc00 \\ud83d\\ude00"}\n', "line 2: .* surrogate"),
+    ("half one in an array", "half.json", b'[{"a":"x"},\n{"a":"\\ud800"}]', "line 2: .* surrogate"),
+    ("a zero in a key", "zero.ndjson", b'{"a\\u0000":1}\n', "zero.ndjson: a key holds the character U[+]0000"),
     ("gzip cut off", "cut.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-9], "cut.csv.gz is damaged or cut off"),
     ("gzip that is none", "no.csv.gz", b"a,b\n1,2\n", "no.csv.gz is named like gzip, but line 1"),
     ("Parquet cut off", "cut.parquet", b"PAR1 and no more", "cut.parquet is damaged or cut off"),
@@ -242,3 +260,11 @@ def test_columns_that_no_table_has_are_refused(desk, table, said, kind):
         feather.write_feather(table, path)
     with pytest.raises(InputError, match=rf"t\.{kind}: {said}"):
         desk.read(str(path))
+
+
+def test_an_odd_nested_key_twice_is_found(desk):
+    """Quotes, backslashes and line ends in the keys above it hide nothing."""
+    for key in (r"a\"b", r"a\\b", r"a\nb", "a'b", "a.b", "a[*]b", "*a", "**a", "a*"):
+        path = desk.file("keys.ndjson", f'{{"{key}":{{"x":1,"x":2}}}}\n')
+        with pytest.raises(InputError, match="line 1: an object names one key twice"):
+            desk.read(path)

@@ -159,3 +159,18 @@ def test_numbers_mixed_with_other_things_keep_their_digits(desk):
     found = desk.read(desk.file("t.ndjson", lines))
 
     assert sorted(row["m"] for row in found.rows) == ["1.234567890123456789012", "x", '{"n":1e400}']
+
+
+def test_one_key_in_several_objects_is_no_double(desk):
+    """Only within one object a key may not be there twice."""
+    found = desk.read(desk.file("t.ndjson", '{"a":{"a":1},"b":[{"a":1},{"a":2}],"c":{"a":"a"}}\n'))
+
+    assert found.rows == [{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}], "c": {"a": "a"}}]
+
+
+def test_a_zero_in_a_nested_key_stays_text(desk):
+    """DuckDB finds no value by such a key."""
+    whole = '{"x\\u0000y":1}'
+    found = desk.read(desk.file("t.ndjson", f'{{"o":{whole}}}\n'))
+
+    assert found.rows == [{"o": whole}]
