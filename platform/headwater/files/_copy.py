@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,6 +27,8 @@ _GROUP_BYTES = "64MB"
 _MOST_PARTITIONS = 1000
 _MOST_REJECTS = 100_000
 _SOURCES_NAMED = 100
+# What file systems take for one folder.
+_LONGEST_NAME = 255
 
 
 class Mistyped(Exception):  # noqa: N818 - not an error of the user's: the first rows misled
@@ -116,10 +120,20 @@ def _copy(
             f"COPY ({select}) TO {text(str(target))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE_BYTES "
             f"'{_GROUP_BYTES}', KV_METADATA {{'headwater.source': {named}}}{size}{cut})",
         )
-    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException):
+    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException) as error:
+        if partition_by and os.strerror(errno.ENAMETOOLONG) in str(error):
+            raise InputError(_too_long(sources, partition_by)) from error
         raise
     except duckdb.Error as error:
         _explain(connection, relation, error, wished)
+
+
+def _too_long(sources: Sequence[str], column: str) -> str:
+    where = sources[0] if len(sources) == 1 else f"One of {sources[0]} and {len(sources) - 1} more"
+    return (
+        f"{where}: a value of {column} is too long to be a partition's name: {column}= and the value have at most "
+        f"{_LONGEST_NAME} bytes; choose another column for --partition-by."
+    )
 
 
 def _explain(connection: Any, relation: Relation, error: Exception, wished: Sequence[Planned]) -> None:

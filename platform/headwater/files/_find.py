@@ -61,6 +61,7 @@ def _files(path: Path) -> list[Source]:
                 raise InputError(f"The folder {path} has no file to ingest.")
             return [Source(one, one.relative_to(path).as_posix(), str(one)) for one in below]
         _require_file(path)
+        _require_utf8(path)
         with path.open("rb"):
             return [Source(path, path.name, str(path))]
     except FileNotFoundError as error:
@@ -83,6 +84,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
             yield from _walk(path, (*above, mark))
         else:
             _require_file(path)
+            _require_utf8(path)
             with path.open("rb"):
                 yield path
 
@@ -93,6 +95,15 @@ def _require_file(path: Path) -> None:
         raise InputError(
             f"{path} is no file but a pipe, a socket or a device; write what it holds into a file and ingest that."
         )
+
+
+def _require_utf8(path: Path) -> None:
+    # Python hands over what is no UTF-8 as lone surrogates, which neither DuckDB nor the lake takes, nor can be shown.
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        raise InputError(f"The name of {shown} is not UTF-8; rename it.") from error
 
 
 def _objects(uri: str, storage: Storage, scratch: Path) -> list[Source]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["unpacked"]
 
 _BLOCK = 4 * 1024 * 1024
+# Bit of a member's flags.
+_ENCRYPTED = 0x1
 
 
 def unpacked(source: Source, scratch: Path) -> list[Source]:
@@ -48,6 +50,7 @@ def _members(source: Source, scratch: Path) -> list[Source]:
     made = []
     with zipfile.ZipFile(source.path) as archive:
         for number, member in enumerate(one for one in archive.infolist() if _is_content(one)):
+            _require_plain(member, source.shown)
             target = scratch / str(number)
             with archive.open(member) as packed, target.open("wb") as file:
                 shutil.copyfileobj(packed, file, _BLOCK)
@@ -57,8 +60,19 @@ def _members(source: Source, scratch: Path) -> list[Source]:
     return made
 
 
+def _require_plain(member: zipfile.ZipInfo, shown: str) -> None:
+    parts = member.filename.split("/")
+    if ".." in parts or not parts[0]:
+        raise InputError(
+            f"{shown}: the member {member.filename} leads out of the archive; pack it under a name within."
+        )
+    if member.flag_bits & _ENCRYPTED:
+        raise InputError(f"{shown}/{member.filename} is encrypted; pack it without a password.")
+
+
 def _is_content(member: zipfile.ZipInfo) -> bool:
-    marks = any(part.startswith((".", "__MACOSX")) for part in member.filename.split("/"))
+    # A name that leads out of the archive is no mark; it is refused.
+    marks = any(part.startswith((".", "__MACOSX")) and part != ".." for part in member.filename.split("/"))
     return not member.is_dir() and not marks
 
 

@@ -268,3 +268,44 @@ def test_an_odd_nested_key_twice_is_found(desk):
         path = desk.file("keys.ndjson", f'{{"{key}":{{"x":1,"x":2}}}}\n')
         with pytest.raises(InputError, match="line 1: an object names one key twice"):
             desk.read(path)
+
+
+def test_a_value_too_long_for_a_partition_is_told_shortly(desk):
+    """Whoever reads it sees the column and the limit, not the scratch folder and the value."""
+    path = desk.file("long.csv", "k,v\n" + "x" * 5000 + ",1\n")
+    with pytest.raises(InputError, match=r"long\.csv: a value of k is too long .* 255 bytes") as caught:
+        desk.read(path, partition_by="k")
+
+    assert len(str(caught.value)) < 300
+    assert desk.read(path).rows == [{"k": "x" * 5000, "v": 1}]
+
+
+def test_archives_that_cannot_be_taken_say_why(desk):
+    """A password, or a name that leads out of the archive; neither is damage."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("a.csv", "a,b\n1,2\n")
+    locked = bytearray(whole.getvalue())
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[locked.index(mark) + at] |= 1  # the flag of encryption
+    with pytest.raises(InputError, match=r"locked\.zip/a\.csv is encrypted; pack it without a password"):
+        desk.read(desk.file("locked.zip", bytes(locked)))
+
+    for name in ("../../evil.csv", "/evil.csv", "a/../../evil.csv"):
+        whole = io.BytesIO()
+        with zipfile.ZipFile(whole, "w") as archive:
+            archive.writestr(name, "a,b\n1,2\n")
+        with pytest.raises(InputError, match=r"evil\.zip: .*evil\.csv leads out of the archive"):
+            desk.read(desk.file("evil.zip", whole.getvalue()))
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["named", "in a folder"])
+def test_a_file_name_that_is_not_utf8_is_refused(desk, folder):
+    """DuckDB takes no such name, nor does the lake."""
+    path = desk.folder / "in" / os.fsdecode(b"caf\xe9.csv")
+    path.parent.mkdir()
+    path.write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"caf.*\.csv.* is not UTF-8; rename it") as caught:
+        desk.read(str(desk.folder / "in") if folder else str(path))
+
+    str(caught.value).encode()  # it can be printed
