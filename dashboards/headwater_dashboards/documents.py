@@ -62,6 +62,8 @@ _FIELDS: Mapping[Kind, Mapping[str, type]] = {
         "certification_details": str,
     },
 }
+# Of values within values; no chart has nearly as many.
+_MOST_LEVELS = 100
 _CALLED = {str: "a text", list: "a list", dict: "a mapping", bool: "true or false"}
 
 
@@ -182,8 +184,9 @@ def _folder(project: Path, entry: str) -> Path:
 def _read(kind: Kind, file: Path) -> Document:
     try:
         text = file.read_text(encoding="utf-8")
+        _require_flat(file, text)
         node = yaml.compose(text, Loader=_Loader)
-        lines = dict(_lines(node)) if node is not None else {}
+        lines = dict(_lines(file, node)) if node is not None else {}
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from the safe loader
     except yaml.MarkedYAMLError as error:
         line = min(error.problem_mark.line + 1, len(text.splitlines())) if error.problem_mark else 1
@@ -230,15 +233,46 @@ _Dumper.add_representer(str, _text_node)
 _Dumper.add_representer(list, _list_node)
 
 
-def _lines(node: yaml.Node, place: Place = ()) -> Iterator[tuple[Place, int]]:
-    yield place, node.start_mark.line + 1
+def _require_flat(file: Path, text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_LEVELS:
+            line = event.start_mark.line + 1
+            raise DashboardError(
+                f"{file}, line {line}: values are nested deeper than {_MOST_LEVELS} levels; flatten them."
+            )
+
+
+def _lines(
+    file: Path, node: yaml.Node, place: Place = (), above: tuple[yaml.Node, ...] = ()
+) -> Iterator[tuple[Place, int]]:
+    """Yield the line of every place; what YAML's loader would drop or follow without an end is refused."""
+    line = node.start_mark.line + 1
+    if any(node is one for one in above):
+        raise DashboardError(f"{file}, line {line}: a value leads back into itself through its alias; write it out.")
+    yield place, line
     if isinstance(node, yaml.MappingNode):
+        _require_single(file, node)
         for key, value in node.value:
-            yield from _lines(value, (*place, str(key.value)))
+            yield from _lines(file, value, (*place, str(key.value)), (*above, node))
             yield (*place, str(key.value)), key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from _lines(value, (*place, index))
+            yield from _lines(file, value, (*place, index), (*above, node))
+
+
+def _require_single(file: Path, node: yaml.MappingNode) -> None:
+    first: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        mark, line = (key.tag, key.value), key.start_mark.line + 1
+        if mark in first:
+            raise DashboardError(
+                f"{file}, line {line}: {key.value!r} is there twice, on line {first[mark]} already; keep one of them."
+            )
+        first[mark] = line
 
 
 def _problems(one: Document) -> Iterator[str]:

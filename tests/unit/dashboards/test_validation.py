@@ -157,3 +157,32 @@ def test_the_examples_of_the_documentation_are_valid(tmp_path):
 
     assert [len(documents.of(kind)) for kind in KINDS] == [1, 1, 1]
     assert task_of("docs", documents, facts)["dashboards"][0]["slug"] == "taxis"
+
+
+@pytest.mark.parametrize(
+    ("written_as", "line", "said"),
+    [
+        ("  a: &a [*a]\n", 7, "leads back into itself"),
+        ("  a: &a {b: [*a]}\n", 7, "leads back into itself"),
+        ("  a: " + "[" * 5000 + "]" * 5000 + "\n", 7, "deeper than"),
+        ("title: Other\n", 7, "'title' is there twice, on line 2 already"),
+        ("  a: 1\n  b: 2\n  a: 3\n", 9, "'a' is there twice, on line 7 already"),
+        ("  a: {b: 1, b: 2}\n", 7, "'b' is there twice, on line 7 already"),
+        ("  a: [{b: 1,\n    b: 2}]\n", 8, "'b' is there twice, on line 7 already"),
+    ],
+)
+def test_yaml_that_would_lose_something_is_refused(written, written_as, line, said):
+    """A key that is there twice, or a value within itself: one sentence with file and line."""
+    file = written.folder / "charts" / "payments.yaml"
+    uuid = file.read_text().splitlines()[0]
+    file.write_text(f"{uuid}\ntitle: P\ndataset: trips\nkind: pie\ndescription: D\nparams:\n{written_as}")
+
+    assert re.fullmatch(rf".*payments\.yaml, line {line}: .*{re.escape(said)}[^\n]*", _problem(written))
+
+
+def test_yaml_may_share_values(written):
+    """An alias of what is elsewhere is no circle; a merged key may be overridden."""
+    file = written.folder / "charts" / "payments.yaml"
+    file.write_text(file.read_text() + "  a: &a {b: 1}\n  c: [*a, *a]\n  d: {<<: *a, b: 2}\n")
+
+    assert written.load().find("charts", "payments").data["params"]["d"] == {"b": 2}
