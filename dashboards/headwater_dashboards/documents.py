@@ -237,7 +237,7 @@ def _require_flat(file: Path, text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MOST_LEVELS:
+        if depth > _MOST_LEVELS and event.start_mark:
             line = event.start_mark.line + 1
             raise DashboardError(
                 f"{file}, line {line}: values are nested deeper than {_MOST_LEVELS} levels; flatten them."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.errors import DashboardError
 
+from headwater_dashboards._chart_kinds import CHART_KINDS
 from headwater_dashboards._layout import GRID_COLUMNS, charts_in, parts_in
 from headwater_dashboards._references import Reference, columns_of_sql, references
 from headwater_dashboards.forms import COUNT, slug_of
@@ -72,6 +73,8 @@ def _dataset_problems(one: Document, facts: TableFacts) -> Iterator[str]:
 
 
 def _chart_problems(one: Document, documents: Documents, tables: Mapping[str, TableFacts]) -> Iterator[str]:
+    if one.data["kind"] not in CHART_KINDS:
+        yield f"{one.at('kind')}: {_unknown('kind of chart', one.data['kind'], 'Superset', sorted(CHART_KINDS))}"
     dataset = documents.find("datasets", one.data["dataset"])
     if dataset is None:
         yield f"{one.at('dataset')}: {_no_file('dataset', one.data['dataset'], documents)}"

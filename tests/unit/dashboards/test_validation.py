@@ -43,6 +43,8 @@ def test_a_good_project_passes(written):
         ),
         ("charts/income", "metrics: [income]", "metrics: [incme]", "has no metric 'incme'; did you mean income"),
         ("charts/income", "groupby: [busy]", "groupby: [busi]", "no column 'busi'"),
+        ("charts/income", "kind: echarts_timeseries_bar", "kind: echarts_timeseries_bars", "no kind of chart"),
+        ("charts/payments", "kind: pie", "kind: piee", "Superset has no kind of chart 'piee'; did you mean pie"),
         ("charts/income", "dataset: trips", "dataset: trip", "no dataset 'trip'; there are trips"),
         ("charts/payments", "metric: count", "metric: {sqlExpression: sum(fares), expressionType: SQL}", "'fares'"),
         ("charts/payments", "subject: fare", "subject: far", "no column 'far'"),
