@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
-from headwater.files._json_numbers import has_long, inexact, marked, unmarked
+from headwater.files._json_numbers import inexact, marked, may_round, unmarked
 from headwater.files._json_places import place_of_double, place_of_other, said_of_json
 from headwater.files._names import column_names
 from headwater.files._relation import Field, Relation
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Json", "read_json"]
 
 _NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT"}
+# What DuckDB hands out as it was written.
+_AS_WRITTEN = ("UBIGINT", "BIGINT", "VARCHAR", "BOOLEAN", "NULL")
 _NUMBER_RULES = ("long", "whole", "number", "decimal")
 _TEXT_RULES = ("date", "timestamp", "timestamptz")
 _MOST_FIELDS = 500
@@ -39,7 +41,7 @@ def read_json(connection: Any, files: Sequence[tuple[Source, Text]], *, lines: b
     try:
         found, doubled, others, long = connection.execute(
             "SELECT json_group_structure(json), bool_or(len(json_keys(json)) <> len(list_distinct(json_keys(json)))), "
-            f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT'), bool_or({has_long('json')}) FROM {scan}",
+            f"any_value(json) FILTER (WHERE json_type(json) <> 'OBJECT'), bool_or({may_round('json')}) FROM {scan}",
         ).fetchall()[0]
     except duckdb.Error as error:
         raise InputError(said_of_json([one for one, _ in files], error, lines=lines)) from error
@@ -118,7 +120,8 @@ def _scan(files: Sequence[Source], *, lines: bool) -> str:
 
 def _field(connection: Any, scan: str, name: str, key: str, structure: Any, *, long: bool) -> Field:
     pointer = text("/" + key.replace("~", "~0").replace("/", "~1"))
-    plain = unmarked(f"json_extract_string(exact, {pointer})") if long else f"json_extract_string(json, {pointer})"
+    rounds = long and structure not in _AS_WRITTEN
+    plain = unmarked(f"json_extract_string(exact, {pointer})") if rounds else f"json_extract_string(json, {pointer})"
     if isinstance(structure, str):
         return Field(name=name, given=key, value=plain, **_scalar(structure))
     why = _why_text(structure)

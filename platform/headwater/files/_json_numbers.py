@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from headwater.files._types import lossless, text
 
-__all__ = ["has_long", "inexact", "marked", "unmarked"]
+__all__ = ["inexact", "marked", "may_round", "unmarked"]
 
 _LONG = r"-?[0-9.]+[eE][-+]?[0-9]+|-?[0-9.]{16,}"
-_LONG_VALUE = rf"(?:[:,\[]|\s)(?:{_LONG})"
+_LONG_VALUE = rf"(?:[:,\[]|\s)({_LONG})"
 # Strings are passed over whole, so that digits within them are no numbers.
 _STRING_OR_LONG = rf'("(?:[^"\\]|\\.)*")|({_LONG})'
 # What no other program puts at the beginning of a text; as such, and as JSON writes it.
@@ -19,9 +19,16 @@ _MARK_IN_JSON = r"\u0001\u0002"
 _MARKED = r'"\\u0001\\u0002([^"]*)"'
 
 
-def has_long(json: str) -> str:
-    """Return the SQL condition that a text of JSON may hold a number that DuckDB would round."""
-    return f"regexp_matches({json}, {text(_LONG_VALUE)})"
+def may_round(json: str) -> str:
+    """Return the SQL condition that DuckDB may read a number in a text of JSON as another than was written.
+
+    A quick question, asked of every row: the numbers that most programs write come back letter by letter.
+    """
+    return f"len({_unlike(f'regexp_extract_all({json}, {text(_LONG_VALUE)}, 1)')}) > 0"
+
+
+def _unlike(numbers: str) -> str:
+    return f"list_filter({numbers}, lambda n: coalesce(CAST(TRY_CAST(n AS DOUBLE) AS VARCHAR) <> n, TRUE))"
 
 
 def marked(json: str) -> str:
@@ -43,4 +50,4 @@ def inexact(value: str) -> str:
     """Return the SQL condition that a value of marked JSON has a number in it that no double gives back."""
     found = f"regexp_extract_all(CAST({value} AS VARCHAR), {text(_MARKED)}, 1)"
     exact = lossless("n", "double", ("number",))
-    return f"NOT list_bool_and(list_transform({found}, lambda n: coalesce({exact}, FALSE)))"
+    return f"NOT list_bool_and(list_transform({_unlike(found)}, lambda n: coalesce({exact}, FALSE)))"
