@@ -116,7 +116,8 @@ def test_a_terminated_session_stops_what_runs_in_it(box, emr, session):
     emr.terminate_session(**asked)
 
     soon(lambda: not running_jobs(box))
-    assert client.wait(120) != 0
+    client.communicate(timeout=120)
+    assert client.returncode != 0
     assert state_of(emr, asked) == "TERMINATED"
     assert code_of(emr.get_session_endpoint, **asked) == "ValidationException"
     emr.terminate_session(**asked)  # one that has ended stays as it is
