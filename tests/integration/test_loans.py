@@ -209,7 +209,8 @@ def test_the_vintage_goes_from_the_raw_files_to_a_charts_metric(loans):
         timeout=30,
     ).text
     assert "raw.loan_performance" in page
-    assert "chart:default_curves" in page
+    assert "/table?name=chart%3Adefault_curves" in page
+    assert "Defaulted so far, by loan age" in page  # people read a chart's title
 
 
 def _shown_in_readme(name):
