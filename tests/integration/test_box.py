@@ -11,6 +11,7 @@ import psutil
 import pytest
 from command_line import headwater
 from headwater.box.processes import members
+from headwater.stack import Stack
 
 pytestmark = pytest.mark.box
 
@@ -115,6 +116,8 @@ def kept(box):
 )
 def test_a_killed_process_comes_back_by_itself(box, kept, name):
     """Kill -9 of any component: the supervisor restarts it, the box is ready again, and committed rows are there."""
+    asked_before = Stack.build(box).engine("spark")
+    asked_before.rows("SELECT 1")
     pid = _status(box)[name]["pid"]
     psutil.Process(pid).kill()
 
@@ -129,6 +132,7 @@ def test_a_killed_process_comes_back_by_itself(box, kept, name):
     for engine in ("trino", "spark"):
         answer = json.loads(headwater(box, "sql", "-o", "json", "--engine", engine, kept).stdout)
         assert answer == [{"n": 1500, "keys": 1500 * 1501 // 2}]
+    assert asked_before.rows(kept) == answer
 
 
 def test_the_idle_box_fits_its_memory(box):

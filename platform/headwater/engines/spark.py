@@ -36,6 +36,7 @@ _SESSION_LOST = (
     "SESSION_CLOSED",
     "SESSION_CHANGED",
     "SESSION_NOT_FOUND",
+    "NO_ACTIVE_SESSION",
     "UNAVAILABLE",
     "failed to connect",
     "stopped SparkContext",
@@ -147,7 +148,11 @@ class SparkEngine(ConnectEngine):
     token: str
 
     def _connected(self) -> Any:
-        return self._kept(self._made)
+        session = self._kept(self._made)
+        if not _is_known(session):  # nothing was asked of it yet, so another is as good
+            self._forget()
+            session = self._kept(self._made)
+        return session
 
     def _made(self) -> Any:
         self._require_listener()
@@ -206,6 +211,18 @@ def connect(channel: Any) -> Any:
     for name, value in _SETTINGS.items():
         session.conf.set(name, value)
     return session
+
+
+def _is_known(session: Any) -> bool:
+    """Return whether the server still knows a session; one that was restarted does not."""
+    from grpc import RpcError  # noqa: PLC0415 - slow to import
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        session.conf.get("spark.sql.session.timeZone")
+    except (PySparkException, RpcError):
+        return False
+    return True
 
 
 def _stop_work(session: Any) -> None:
