@@ -162,23 +162,30 @@ def test_a_project_elsewhere_becomes_definitions(tmp_path):
     assert page.url == f"http://{profile.address('catalog')}/table?name=raw.things"
 
 
-def test_definitions_load_in_less_than_two_seconds():
-    """A fresh interpreter has the default project's definitions within 2 s of processor time, without engines."""
-    code = (
-        "import sys, time\n"
+def test_definitions_load_little_slower_than_dagster():
+    """A fresh interpreter has the default project's definitions for at most twice more than Dagster alone takes.
+
+    Both are processor time of the same minute; where importing Dagster takes 0.6 s, that is a budget of under 2 s.
+    """
+    definitions = (
+        "import sys\n"
         "from headwater_assets.definitions import defs\n"
         "defs.get_repository_def()\n"
         "heavy = {'pandas', 'pyspark', 'pyiceberg', 'trino', 'boto3', 'headwater.stack', 'headwater.write'}\n"
-        "print(time.process_time(), sorted(heavy & sys.modules.keys()))\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
-    best = 99.0
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
-        seconds, _, heavy = done.stdout.strip().partition(" ")
-        best = min(best, float(seconds))
+    rounds = [(_processor_seconds("import dagster\n"), _processor_seconds(definitions)) for _ in range(3)]
+    dagster, ours = (min(both) for both in zip(*rounds, strict=True))
 
-        assert heavy == "[]"
-    assert best < 2
+    assert ours <= 3 * dagster
+
+
+def _processor_seconds(code):
+    """What a program takes in an interpreter of its own."""
+    code += "import time\nprint(time.process_time())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
 
 
 def test_a_table_keeps_its_meaning_as_an_asset():
