@@ -122,4 +122,4 @@ def test_what_a_cancelled_process_asked_for_is_stopped(box):
         assert asking.wait(30) != 0
     finally:
         asking.kill()
-        asking.wait()
+        asking.communicate()
