@@ -49,7 +49,8 @@ def site(box) -> Site:
     output = trino_table(STATE)
     output["facets"]["headwater_shape"] = facet(partitions=[{"key": "2019", "rows": 2, "bytes": 10, "files": 1}])
     output["outputFacets"] = {
-        "dataQualityAssertions": facet(assertions=[{"assertion": "unique", "success": False, "column": "state"}])
+        "dataQualityAssertions": facet(assertions=[{"assertion": "unique", "success": False, "column": "state"}]),
+        "outputStatistics": facet(rowCount=2, size=10),
     }
     run = event("COMPLETE", KNOWN["run"][0], inputs=[spark_table("partitioned.loan_origination")], outputs=[output])
     made.send(run)

@@ -159,7 +159,7 @@ _CONTRAST = """() => {
   };
   let worst = { ratio: 21 };
   for (const one of document.querySelectorAll('body *')) {
-    if (one.closest('svg') || !one.getClientRects().length) continue;
+    if (one.closest('svg, .hidden') || !one.getClientRects().length) continue;
     if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) continue;
     const [a, b] = [light(parse(getComputedStyle(one).color)), light(ground(one))].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);

@@ -105,8 +105,8 @@ EXPLAIN = one(
     "table, partition, column, cut:yes",
     writes=many(
         one(
-            "table, run, part_of, job, engine, began_at:time, at:time, snapshot, rows:count?, how, steps:count, "
-            "partitions:[text], certain:yes, readable:yes?"
+            "table, run, part_of, job, engine, began_at:time, at:time, snapshot, rows:count?, bytes:count?, how, "
+            "steps:count, partitions:[text], certain:yes, readable:yes?"
         )
     ),
     files=many(one("table, partition, name, size:any, lines:any, sha256:any, location, run, readable:yes?")),
