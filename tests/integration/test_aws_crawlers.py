@@ -174,8 +174,6 @@ def desk(aws, stack):
     made.close()
 
 
-# Has not passed whole yet; see "Not right yet" in docs/aws-api.md.
-@pytest.mark.full
 def test_files_side_by_side_are_one_right_table_each(desk):
     """Delimiters, headers, types and quotes are each file's own; what is of no table is passed over."""
     desk.drop(
@@ -222,8 +220,6 @@ def test_compatible_files_are_one_table_and_a_recrawl_changes_nothing(desk):
     assert desk.versions() == versions
 
 
-# Does not pass: commented columns make each crawl tell of the partitions as changed.
-@pytest.mark.full
 def test_folders_are_partitions_and_their_changes_are_followed(desk):
     """New partitions and columns, wider types; what people wrote beside stays; each change is in the summary."""
     desk.drop("year=2023/month=01/a.csv", "id,n\n1,1\n")
@@ -279,8 +275,6 @@ ROWS = pa.table(
 )
 
 
-# Does not pass: the metastore gives Trino no columns of a table with Avro's serde.
-@pytest.mark.full
 def test_files_of_avro(desk):
     """They bring their types, too."""
     fields = [{"name": "id", "type": "long"}, {"name": "s", "type": "string"}]
@@ -291,8 +285,6 @@ def test_files_of_avro(desk):
     assert desk.rows("avros") == [(1, "x")]
 
 
-# Has not passed whole yet; see "Not right yet" in docs/aws-api.md.
-@pytest.mark.full
 def test_files_that_bring_their_types(desk):
     """Parquet, ORC and lines of JSON, alone and beside another file."""
     sinks = {kind: pa.BufferOutputStream() for kind in ("parquet", "orc")}

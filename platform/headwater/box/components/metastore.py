@@ -31,6 +31,19 @@ _PACKAGES = (
     "sun.security.action",
 )  # fmt: skip
 _LOGGING = console_log(20, datanucleus=("DataNucleus", "error"))
+# Hive's own list, and Avro's.
+_SERDES = "org.apache.hadoop.hive.serde2"
+_COLUMNS_FROM_METASTORE = (
+    "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+    "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    f"{_SERDES}.MetadataTypedColumnsetSerDe",
+    f"{_SERDES}.avro.AvroSerDe",
+    f"{_SERDES}.columnar.ColumnarSerDe",
+    f"{_SERDES}.columnar.LazyBinaryColumnarSerDe",
+    f"{_SERDES}.dynamic_type.DynamicSerDe",
+    f"{_SERDES}.lazy.LazySimpleSerDe",
+    f"{_SERDES}.lazybinary.LazyBinarySerDe",
+)
 
 
 class MetastoreComponent(Component):
@@ -160,6 +173,8 @@ def _site(profile: Profile, folder: Path) -> dict[str, str]:
         # Columns of an Iceberg table are found by id or name, so another type in a column's place harms nobody; without
         # this no ingest could replace a table by rows with other columns.
         "metastore.disallow.incompatible.col.type.changes": "false",
+        # Readers of an Avro table that names its schema ask the metastore for the columns; it has no reader of schemas.
+        "metastore.serdes.using.metastore.for.schema": ",".join(_COLUMNS_FROM_METASTORE),
         "metastore.expression.proxy": "org.apache.hadoop.hive.metastore.DefaultPartitionExpressionProxy",
         "metastore.task.threads.always": "org.apache.hadoop.hive.metastore.events.EventCleanerTask",
         "metastore.event.db.notification.api.auth": "false",

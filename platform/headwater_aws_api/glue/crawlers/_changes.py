@@ -10,7 +10,7 @@ from headwater_aws_api.glue.crawlers._input import DEPRECATED, SCHEMA, is_crawle
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["changed_table", "is_within", "only_input"]
+__all__ = ["changed_partition", "changed_table", "only_input"]
 
 # Members of a TableInput; a Table that is shown has more.
 _INPUT = (
@@ -44,16 +44,29 @@ def changed_table(
             parameters[SCHEMA] = _added_schema(current, wanted)
     made = {**current, **wanted, "StorageDescriptor": storage, "Parameters": parameters}
     made["Owner"] = current.get("Owner", wanted["Owner"])
-    same = is_within(made, current) and DEPRECATED not in current.get("Parameters", {})
+    same = _is_within(made, current) and DEPRECATED not in current.get("Parameters", {})
     return None if same else made
 
 
-def is_within(wanted: Any, found: Any) -> bool:
+def changed_partition(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Return whether a partition must change; what people say of columns, the table says alone."""
+    return not _is_within(_comparable(wanted), _comparable(current))
+
+
+def _comparable(partition: Mapping[str, Any]) -> dict[str, Any]:
+    storage = partition["StorageDescriptor"]
+    columns = [{name: value for name, value in one.items() if name != "Comment"} for one in storage["Columns"]]
+    # The metastore takes the slash away when it changes a partition.
+    place = storage["Location"].rstrip("/")
+    return {**partition, "StorageDescriptor": {**storage, "Columns": columns, "Location": place}}
+
+
+def _is_within(wanted: Any, found: Any) -> bool:
     """Return whether everything that is wanted is there; more may be."""
     if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(name in found and is_within(value, found[name]) for name, value in wanted.items())
+        return all(name in found and _is_within(value, found[name]) for name, value in wanted.items())
     if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(map(is_within, wanted, found))
+        return len(wanted) == len(found) and all(map(_is_within, wanted, found))
     return bool(wanted == found)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headwater_aws_api.errors import AwsError
-from headwater_aws_api.glue.crawlers._changes import changed_table, is_within, only_input
+from headwater_aws_api.glue.crawlers._changes import changed_partition, changed_table, only_input
 from headwater_aws_api.glue.crawlers._input import DEPRECATED, list_text, partition_input_of, table_input_of
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Register:
         new = [one for values, one in wanted.items() if values not in known]
         for batch in _batches(new):
             self._call("BatchCreatePartition", {"TableName": name, "PartitionInputList": batch})
-        other = [one for values, one in wanted.items() if values in known and not is_within(one, known[values])]
+        other = [one for values, one in wanted.items() if values in known and changed_partition(known[values], one)]
         for batch in _batches(other if self.settings.update else []):
             entries = [{"PartitionValueList": one["Values"], "PartitionInput": one} for one in batch]
             self._call("BatchUpdatePartition", {"TableName": name, "Entries": entries})
