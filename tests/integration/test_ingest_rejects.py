@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -226,20 +227,42 @@ def test_a_replace_that_is_finished_late_leaves_the_rejects_of_later_loads(inges
     assert (ingests.rows(), ingests.rejects()) == ([1, 3, 4, 5, 7], [("1.csv", 3), ("2.csv", 4)])
 
 
-# Before the dead load is looked for, and while its rejects are on their way into a table that is there or is made.
-@pytest.mark.parametrize(("step", "aside"), [("publish", False), ("_create", True), ("_change", True)])
-def test_rejects_of_rows_that_were_replaced_are_not_shown(ingests, once_at, step, aside):
-    """They went with their rows, whenever the replace comes."""
-    ingests(ingests.file("0.csv", "a,b\n0,u\n" + "0\n" * (step == "_change")))
-    first, second = ingests.file("1.csv", ONE), ingests.file("2.csv", "a,b\n4,z\n")
-    if aside:
-        once_at(step, ingests.aside, lambda: ingests(second, if_exists="replace"))
-        ingests(first, if_exists="append")
-    else:
-        once_at(step, ingests.table, lambda: ingests.die(first, "publish", if_exists="append"))
-        ingests(second, if_exists="replace")
-        ingests(ingests.file("3.csv", "a,b\n4,z\n"), if_exists="replace")
+@pytest.mark.parametrize("there", [True, False])
+def test_rejects_of_rows_that_were_replaced_meanwhile_are_not_shown(ingests, once_at, there):
+    """A killed load whose rows gave way has nothing to show any more, whether others ever rejected rows or not."""
+    ingests(ingests.file("0.csv", "a,b\n0,u\n" + "0\n" * there))
+    first = ingests.file("1.csv", ONE)
+    once_at("publish", ingests.table, lambda: ingests.die(first, "publish", if_exists="append"))
+    ingests(ingests.file("2.csv", "a,b\n4,z\n"), if_exists="replace")
+    ingests(ingests.file("3.csv", "a,b\n5,z\n"), if_exists="append")
 
+    assert (ingests.rows(), ingests.rejects()) == ([4, 5], [])
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_rejects_whose_rows_are_replaced_while_they_are_shown_go_too(ingests, once_at, there):
+    """The replacing load had begun before, so it does not finish the other one, and comes between its two steps."""
+    ingests(ingests.file("0.csv", "a,b\n0,u\n" + "0\n" * there))
+    first, second = ingests.file("1.csv", ONE), ingests.file("2.csv", "a,b\n4,z\n")
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def wait():
+        begun.set()
+        assert may_go_on.wait(120)
+
+    with ThreadPoolExecutor(1) as pool:
+        once_at("publish", ingests.table, wait)
+        replacing = pool.submit(ingests, second, if_exists="replace")
+        assert begun.wait(120)
+
+        def let_it_pass():
+            may_go_on.set()
+            replacing.result(120)
+
+        once_at("_change" if there else "_create", ingests.aside, let_it_pass)
+        ingests(first, if_exists="append")
+
+    assert replacing.done()
     assert (ingests.rows(), ingests.rejects()) == ([4], [])
 
 
