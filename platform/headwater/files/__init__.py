@@ -56,7 +56,8 @@ def ingest(
 
     Raises:
         InputError: Files, rows or wishes are not usable; the sentence names file and line. Nothing was written.
-        WriteError: The rows were not published; the table is as it was.
+        WriteError: The rows were not published and the table is as it was, or those that were rejected are not shown
+            yet; the sentence says which.
         ConfigError: No box has been started here.
     """
     from headwater.profile import Profile  # noqa: PLC0415 - importing headwater must stay fast
@@ -79,12 +80,12 @@ def ingest_into(
 
     Raises:
         InputError: Files, rows or wishes are not usable. Nothing was written.
-        WriteError: The rows were not published; the table is as it was.
+        WriteError: The rows were not published, or those that were rejected are not shown yet.
     """
     from headwater.files._frames import as_reader  # noqa: PLC0415
     from headwater.files._load import Loader  # noqa: PLC0415
 
-    loader = Loader.begin(table, options, stack, log)
+    loader = Loader.begin(table, options, stack, log, dry_run=dry_run)
     paths = _paths(source)
     if paths is not None:
         done = loader.files(paths, dry_run=dry_run)

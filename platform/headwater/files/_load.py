@@ -8,7 +8,6 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import InputError
@@ -23,7 +22,7 @@ from headwater.files._readers import common_format, open_files
 from headwater.files._target import cut_of, existing_types, refuse_declared, refuse_existing, refuse_misfit
 from headwater.files._typed import Batches
 from headwater.files._unpack import unpacked
-from headwater.write import LoadedFile, begin_file_load, ingested_table
+from headwater.write import LoadedFile, begin_file_load, ingested_table, rejects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table as IcebergTable
 
-    from headwater.files._relation import BadRow, Relation
+    from headwater.files._relation import Relation
     from headwater.stack import Stack
     from headwater.table import TableName
     from headwater.write._ingested import FileLoad
@@ -119,15 +118,22 @@ class Loader:
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def begin(cls, table: str, options: Options, stack: Stack, log: Callable[[str], None]) -> Loader:
+    def begin(
+        cls, table: str, options: Options, stack: Stack, log: Callable[[str], None], *, dry_run: bool = False
+    ) -> Loader:
         """Check what can be checked before anything is read.
 
         Raises:
             InputError: The table is not one to ingest into.
+            WriteError: What an earlier load of it rejected cannot be shown.
         """
         name = table_name(table)
         refuse_declared(name, stack.profile)
-        refuse_existing(ingested_table(stack, name), name, options)
+        there = ingested_table(stack, name)
+        if there and options.if_exists == "fail" and not dry_run:
+            # It will be refused, perhaps as the rerun of a load that was killed before it showed its rejected rows.
+            rejects(name, stack, log=log).finish()
+        refuse_existing(there, name, options)
         return cls(name=name, options=options, stack=stack, log=log)
 
     def files(self, wanted: Sequence[str], *, dry_run: bool) -> Ingested:
@@ -207,23 +213,43 @@ class Loader:
         else:
             shown = self._send(load, copied, scratch / "copy", originals)
         self._note(load, originals, copied)
-        fits = partial(refuse_misfit, connection, schema=copied.schema, cut=how["partition_by"])
-        judge = partial(self._judge, load, originals, fits)
-        if copied.rejected:  # they are published before, and would be left behind by a load that is refused
-            judge(ingested_table(self.stack, self.name))
-        self._publish_rejects(copied.rejected)
-        snapshot = load.publish(
-            copied.schema,
-            shown,
-            replace=self.options.if_exists == "replace",
-            partition_by=self.options.partition_by,
-            summary={"headwater.run": _RUN, "headwater.load": load.prefix},
-            judge=judge,
-        )
+
+        def judge(table: IcebergTable | None) -> None:
+            self._judge(load, originals, table)
+            if table and self.options.if_exists == "append":
+                refuse_misfit(connection, table, schema=copied.schema, cut=how["partition_by"])
+
+        snapshot = self._publish(load, copied, shown, judge)
         told = self._told(columns, originals)
         return replace(
             told, rows=copied.rows, rejected=len(copied.rejected), snapshot_id=snapshot, location=load.prefix
         )
+
+    def _publish(
+        self, load: FileLoad, copied: Copied, shown: Sequence[str], judge: Callable[[IcebergTable | None], None]
+    ) -> int:
+        """Show the rows, and then those that were rejected."""
+        replaces = self.options.if_exists == "replace"
+        aside = rejects(self.name, self.stack, log=self.log)
+        bad = [(one.name, one.line, one.reason, one.text) for one in copied.rejected]
+        said = aside.keep(load.token, bad, replace=replaces)
+
+        def judge_both(table: IcebergTable | None) -> None:
+            judge(table)
+            if said:
+                aside.refuse_unfit()
+
+        snapshot = load.publish(
+            copied.schema,
+            shown,
+            replace=replaces,
+            partition_by=self.options.partition_by,
+            summary={"headwater.run": _RUN, "headwater.load": load.prefix, **said},
+            judge=judge_both,
+        )
+        if said:
+            aside.show(load.token)
+        return snapshot
 
     def _how(self, originals: Sequence[_Original]) -> dict[str, Any]:
         return {
@@ -232,18 +258,10 @@ class Loader:
             "sources": [one.source.name for one in originals] or ["a DataFrame"],
         }
 
-    def _judge(
-        self,
-        load: FileLoad,
-        originals: Sequence[_Original],
-        fits: Callable[[IcebergTable], None],
-        table: IcebergTable | None,
-    ) -> None:
+    def _judge(self, load: FileLoad, originals: Sequence[_Original], table: IcebergTable | None) -> None:
         """Refuse a state of the table that the rows may not go to; others may have changed it during the copy."""
         refuse_existing(table, self.name, self.options)
         self._refuse_known(load, table, originals)
-        if table and self.options.if_exists == "append":
-            fits(table)
 
     def _copied(
         self, connection: Any, relation: Relation, columns: list[Planned], target: Path, how: dict[str, Any]
@@ -288,11 +306,6 @@ class Loader:
             "options": asdict(self.options),
         }
         self.stack.storage.put(load.prefix + "manifest.json", json.dumps(told, indent=1).encode())
-
-    def _publish_rejects(self, rejected: Sequence[BadRow]) -> None:
-        from headwater.files._rejects import publish_rejects  # noqa: PLC0415 - PyIceberg is slow to import
-
-        publish_rejects(self.stack, self.name, rejected, replace=self.options.if_exists == "replace", log=self.log)
 
     def _refuse_known(self, load: FileLoad, table: IcebergTable | None, originals: Sequence[_Original]) -> None:
         if self.options.if_exists != "append" or self.options.again or table is None or not originals:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from headwater.stack import Stack
     from headwater.table import Table, TableName
     from headwater.write._ingested import FileLoad
+    from headwater.write._rejects import Rejects
 
 __all__ = [
     "SAFE_AGE",
@@ -41,6 +42,7 @@ __all__ = [
     "ingested_table",
     "load_raw",
     "maintain",
+    "rejects",
     "upkeeps",
     "write",
 ]
@@ -332,6 +334,19 @@ def ingested_table(stack: Stack, name: TableName) -> IcebergTable | None:
     from headwater.write._ingested import ingested_table as found  # noqa: PLC0415 - PyIceberg is slow to import
 
     return found(stack, name)
+
+
+def rejects(name: TableName, stack: Stack, *, log: Callable[[str], None] = _silent) -> Rejects:
+    """Return the rejected rows of an ingested table: to be kept before a load is published, and shown after it.
+
+    Args:
+        name: The table whose loads reject them.
+        stack: What it is kept with.
+        log: Told what happens, one line each.
+    """
+    from headwater.write._rejects import Rejects  # noqa: PLC0415 - PyIceberg is slow to import
+
+    return Rejects(name=name, stack=stack, log=log)
 
 
 def upkeeps(stack: Stack, tables: Sequence[Table]) -> list[Upkeep]:

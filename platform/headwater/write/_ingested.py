@@ -24,11 +24,11 @@ from pyiceberg.exceptions import (
 
 from headwater import layout
 from headwater.errors import MetastoreError, PublishConflict, WriteError
-from headwater.write._fence import NotFenced, Unchanged, commit_fence
+from headwater.write._fence import NotFenced, Unchanged
 from headwater.write._iceberg import STAGE_MARK, TABLE_PROPERTIES, TRIES, iceberg_errors, live_files, loaded, wait_turn
-from headwater.write._lease import Lease, expired_leases
+from headwater.write._lease import Lease
+from headwater.write._leftovers import below_loads, load_id, sweep
 from headwater.write._publish import published_snapshot
-from headwater.write._stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pyiceberg.catalog import Catalog
+    from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table import Transaction
@@ -96,9 +97,9 @@ class FileLoad:
     log: Callable[[str], None]
 
     @classmethod
-    def begin(cls, name: TableName, stack: Stack, *, run: str, log: Callable[[str], None]) -> FileLoad:
-        """Choose a prefix; nothing is written yet."""
-        token = f"{time.strftime('%Y%m%d%H%M%S', time.gmtime())}{secrets.token_hex(3)}"
+    def begin(cls, name: TableName, stack: Stack, *, run: str, log: Callable[[str], None], token: str = "") -> FileLoad:
+        """Choose a prefix, by a token or a new one; nothing is written yet."""
+        token = token or f"{time.strftime('%Y%m%d%H%M%S', time.gmtime())}{secrets.token_hex(3)}"
         seconds = float(stack.profile.setting("HEADWATER_LEASE"))
         place = layout.location(stack.profile.bucket, name)
         lease = Lease(stack.storage, place, token, run=run, seconds=seconds, log=log)
@@ -110,9 +111,9 @@ class FileLoad:
         return layout.load_prefix(self.stack.profile.bucket, self.name, layout.Load(self.token))
 
     def __enter__(self) -> Self:
-        """Take the lease and remove what dead loads left."""
+        """Finish what earlier loads left undone, remove what dead ones left, and take the lease."""
+        sweep(self.name, self.stack, self.log)
         self.lease.__enter__()
-        self.sweep()
         return self
 
     def __exit__(
@@ -130,9 +131,9 @@ class FileLoad:
     def shown_files(self, table: IcebergTable) -> Iterable[str]:
         """Yield what lies below the loads that a state of the table shows, originals and copies."""
         with iceberg_errors(f"The files of {self.name} cannot be listed"):
-            shown = {_load_id(file.file_path) for file in live_files(table)}
-        for found in self._below_loads():
-            if _load_id(found) in shown:
+            shown = {load_id(file.file_path) for file in live_files(table)}
+        for found in below_loads(self.stack, self.name):
+            if load_id(found) in shown:
                 yield found
 
     def publish(
@@ -144,6 +145,7 @@ class FileLoad:
         partition_by: str,
         summary: Mapping[str, str],
         judge: Callable[[IcebergTable | None], None] = _anything,
+        gone: Callable[[IcebergTable], Iterable[DataFile]] = live_files,
     ) -> int:
         """Show Parquet files that lie in the lake, by one change of the metastore; return the snapshot's id.
 
@@ -155,6 +157,7 @@ class FileLoad:
             summary: What the snapshot says about itself.
             judge: Called before every attempt with the very state of the table that the commit is made on; raises to
                 refuse it.
+            gone: Returns the files that give way, of those of the same state; all of them by default.
 
         Raises:
             PublishConflict: Others kept changing the table.
@@ -174,7 +177,8 @@ class FileLoad:
                 with iceberg_errors(f"{self.name} was not published"):
                     if table is None:
                         return self._create(catalog, schema, files, partition_by, told)
-                    return self._change(table, schema, files, replace=replace, summary=told)
+                    old = tuple(gone(table)) if replace else None
+                    return self._change(table, schema, files, gone=old, summary=told)
             except ValueError as error:
                 raise WriteError(
                     f"{self.name} was not published: its files do not fit it ({_short(error)})."
@@ -200,68 +204,24 @@ class FileLoad:
         return _snapshot_id(table)
 
     def _change(
-        self, table: IcebergTable, schema: Any, files: Sequence[str], *, replace: bool, summary: Mapping[str, str]
+        self,
+        table: IcebergTable,
+        schema: Any,
+        files: Sequence[str],
+        *,
+        gone: Sequence[DataFile] | None,
+        summary: Mapping[str, str],
     ) -> int:
-        gone = tuple(live_files(table)) if replace else ()
+        """Commit the change; ``gone`` is None where rows are added and nothing is replaced."""
         with table.transaction() as transaction:
             # The metastore's lock is held while requirements are judged, so a fence cannot come in between.
             requirement: Any = NotFenced(target=str(self.name), token=self.token)
             unchanged: Any = Unchanged(state=Unchanged.state_of(table.metadata))
             transaction._stage((), (requirement, unchanged))  # noqa: SLF001 - there is no public way
-            if replace:
+            if gone is not None:
                 _reshape(transaction, table, _fresh(schema))
-            _append(transaction, files, gone, summary)
+            _append(transaction, files, gone or (), summary)
         return _snapshot_id(table)
-
-    def sweep(self) -> None:
-        """Remove the loads whose writers are dead and that no snapshot reads.
-
-        The order of the questions matters, as it does for raw loads: what is listed was leased before.
-        """
-        storage = self.stack.storage
-        place = layout.location(self.stack.profile.bucket, self.name)
-        listed = list(self._below_loads())
-        leases = {found.uri.rpartition("/")[2] for found in storage.objects(f"{place}/_leases/")}
-        dead = dict(expired_leases(storage, place, float(self.stack.profile.setting("HEADWATER_LEASE"))))
-        suspects = {_load_id(uri) for uri in listed} - (leases - dead.keys()) - self._shown_loads()
-        if suspects:
-            self._fence(sorted(suspects & dead.keys()))
-            suspects -= self._referenced_loads()
-            self.log(f"{self.name}: removing {len(suspects)} unfinished loads")
-            storage.delete(uri for uri in listed if _load_id(uri) in suspects)
-        storage.delete(dead.values())
-
-    def _fence(self, tokens: Iterable[str]) -> None:
-        catalog = self.stack.metastore.iceberg()
-        for token in tokens:
-            if loaded(catalog, self.name) is not None:
-                stage = Stage(target=self.name, token=token, bucket=self.stack.profile.bucket)
-                commit_fence(catalog, stage, self.log)
-
-    def _below_loads(self) -> Iterable[str]:
-        below = self.prefix.removesuffix(f"{self.token}/")
-        return (found.uri for found in self.stack.storage.objects(below))
-
-    def _shown_loads(self) -> set[str]:
-        table = loaded(self.stack.metastore.iceberg(), self.name)
-        if table is None:
-            return set()
-        with iceberg_errors(f"The files of {self.name} cannot be listed"):
-            return {_load_id(file.file_path) for file in live_files(table)}
-
-    def _referenced_loads(self) -> set[str]:
-        """Return the loads that any snapshot still reads."""
-        table = loaded(self.stack.metastore.iceberg(), self.name)
-        found: set[str] = set()
-        seen: set[str] = set()
-        with iceberg_errors(f"The files of {self.name} cannot be listed"):
-            for snapshot in table.metadata.snapshots if table else ():
-                for manifest in snapshot.manifests(table.io) if table else ():
-                    if table and manifest.manifest_path not in seen:
-                        seen.add(manifest.manifest_path)
-                        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-                        found |= {_load_id(entry.data_file.file_path) for entry in entries}
-        return found
 
     def _is_shown(self) -> bool:
         """Return whether the load was published after all; when nobody can say, it may have been."""
@@ -274,11 +234,6 @@ class FileLoad:
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def _load_id(uri: str) -> str:
-    found = layout.parse_load(uri)
-    return found.id if found else ""
 
 
 def _fresh(schema: Any) -> Schema:
@@ -315,12 +270,11 @@ def _spec(schema: Schema, column: str) -> Any:
     return PartitionSpec(PartitionField(source, PARTITION_FIELD_ID_START, IdentityTransform(), column))
 
 
-def _append(transaction: Transaction, files: Sequence[str], gone: Iterable[Any], summary: Mapping[str, str]) -> None:
+def _append(transaction: Transaction, files: Sequence[str], gone: Sequence[Any], summary: Mapping[str, str]) -> None:
     from pyiceberg.table import _parquet_files_to_data_files  # noqa: PLC0415 - as add_files does
 
     made = _parquet_files_to_data_files(transaction.table_metadata, list(files), transaction._table.io)  # noqa: SLF001
     update = transaction.update_snapshot(snapshot_properties=dict(summary))
-    gone = tuple(gone)
     with update.overwrite() if gone else update.merge_append() as change:
         for file in gone:
             change.delete_data_file(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,10 @@ from headwater.write._expire import expirable, expire
 from headwater.write._fence import fence_and_discard
 from headwater.write._garbage import garbage, look
 from headwater.write._iceberg import TRIES, live_files, load, wait_turn
-from headwater.write._ingested import FileLoad
 from headwater.write._lease import expired_leases
+from headwater.write._leftovers import sweep
 from headwater.write._old_loads import old_loads, remove_old_loads, shown_objects
+from headwater.write._rejects import Rejects
 from headwater.write._stage import Stage
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ __all__ = ["Housekeeping", "upkeeps"]
 
 # A table's own folder is at least s3://bucket/zone/name.
 _SLASHES = 4
+# Ends the name of a table of rejected rows.
+_REJECTED = "__rejected"
 
 
 def upkeeps(stack: Stack, tables: Sequence[Table]) -> list[Upkeep]:
@@ -62,7 +65,7 @@ def _home(name: TableName, known: Mapping[TableName, Registered]) -> TableName:
 
     Loads of rejected rows into the raw zone are loads like all others.
     """
-    home = TableName(name.zone, name.name.removesuffix("__rejected"))
+    home = TableName(name.zone, name.name.removesuffix(_REJECTED))
     return home if home in known and name.zone != "raw" else name
 
 
@@ -102,6 +105,8 @@ class Housekeeping:
 
     def _iceberg(self) -> Maintained:
         catalog = self.stack.metastore.iceberg()
+        if self.name.zone == "raw" and not self.dry_run:
+            self._show_rejects()
         table = load(catalog, self.name)
         before = _shown(table)
         if self.name.zone == "raw" and _is_rewritten(table):
@@ -145,11 +150,16 @@ class Housekeeping:
             notes=tuple(self.notes),
         )
 
+    def _show_rejects(self) -> None:
+        """Finish ingests of this table, and of the one whose rejected rows it holds while it still says which."""
+        for name in {self.name, replace(self.name, name=self.name.name.removesuffix(_REJECTED))}:
+            Rejects(name=name, stack=self.stack, log=self.log).finish()
+
     def _sweep(self, catalog: Catalog) -> None:
         """Remove what dead writes and killed upkeeps left."""
         home, bucket = self.upkeep.home, self.stack.profile.bucket
         if home.zone == "raw":
-            FileLoad.begin(home, self.stack, run=layout.UPKEEP, log=self.log).sweep()
+            sweep(home, self.stack, self.log)
             return
         place, seconds = layout.location(bucket, home), float(self.stack.profile.setting("HEADWATER_LEASE"))
         for token, lease in expired_leases(self.stack.storage, place, seconds):
