@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 BIN := .venv/bin
+PINNED = $(BIN)/python -m uv pip compile -q --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header
 ROWS ?= 1000000
 YEARS ?= 2019-2023
 
@@ -27,8 +28,12 @@ images: $(BIN)/.installed  ## Build the container images, where there is a conta
 	@$(BIN)/headwater images
 
 ##@ Develop
-.PHONY: install lint types contracts unit deploy-test chart test test-full bench bench-readme format clean
+.PHONY: install pins lint types contracts unit deploy-test chart test test-full bench bench-readme format clean
 install: $(BIN)/.installed-dev  ## Make .venv with everything that tests need
+
+pins: $(BIN)/.installed-dev  ## Pin what pyproject.toml asks for; pins that still fit stay
+	@$(PINNED) pyproject.toml --output-file requirements.txt
+	@$(PINNED) pyproject.toml --group dev -c requirements.txt --output-file requirements-dev.txt
 
 lint: $(BIN)/.installed-dev  ## Style and formatting
 	@$(BIN)/ruff check
