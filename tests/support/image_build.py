@@ -126,9 +126,12 @@ class Builder:
         *sources, to = words
         if sources[0].startswith("--from="):
             other = self.make(sources[0].removeprefix("--from="))
-            return self._layer(
-                image, f"COPY {words} {other.mark}", lambda root: _copy_from(other, sources[1:], root / to.strip("/"))
-            )
+
+            def linked(root: Path) -> None:
+                _copy_from(other, sources[1:], root / to.strip("/"))
+
+            # No link leads into an overlay, so this goes beneath it.
+            return self._layer(image, f"COPY {words} {other.mark}", linked, overlaid=False)
         what = [(ROOT / one, one) for one in sources]
         target = to if to.startswith("/") else f"{image.folder}/{to}"
 
