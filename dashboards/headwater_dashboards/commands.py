@@ -31,9 +31,13 @@ def dashboards() -> None:
 
 
 @dashboards.command()
-def push() -> None:
+@click.option("--move", is_flag=True, help="Have dashboards that read another lake read this one from now on.")
+def push(*, move: bool) -> None:
     """Make Superset show what the project's YAML says: all of it, or nothing."""
     # Loaded when a command runs, as everything here that the others do not need.
+    from headwater.box.components.superset import database_of  # noqa: PLC0415
+    from headwater.stack import Stack  # noqa: PLC0415
+
     from headwater_dashboards.forms import slug_of, task_of  # noqa: PLC0415
     from headwater_dashboards.validation import validate  # noqa: PLC0415
 
@@ -41,7 +45,11 @@ def push() -> None:
     documents = load(folders(profile))
     project = load_project(profile)
     facts = validate(documents, _tables(profile, project))
-    changes = Superset(profile).push(task_of(project.name, documents, facts, partial(table_page, profile)))
+    lake = Stack.connection(profile)
+    task = task_of(project.name, documents, facts, lake=lake.uuid, page=partial(table_page, profile))
+    # A lake that takes no password comes along; the box's own is there since Superset's migration.
+    task |= {"move": move, **({"database": database_of(lake)} if lake.open else {})}
+    changes = Superset(profile).push(task)
     for change in changes:
         click.echo(f"{change['change']:<8} {change['kind']:<10} {change['title']}")
     if not changes:
@@ -54,12 +62,14 @@ def push() -> None:
 @click.argument("dashboard")
 def pull(dashboard: str) -> None:
     """Write a dashboard edited in Superset back as YAML; DASHBOARD is its slug, title or number."""
+    from headwater.stack import Stack  # noqa: PLC0415
+
     from headwater_dashboards.pulling import files_of, write_files  # noqa: PLC0415
 
     profile = _running()
     documents = load(folders(profile))
-    found = Superset(profile).dashboard(dashboard)
-    files = files_of(found, documents, _tables(profile, load_project(profile)), own_folder(profile))
+    found, tables = Superset(profile).dashboard(dashboard), _tables(profile, load_project(profile))
+    files = files_of(found, documents, tables, own_folder(profile), lake=Stack.connection(profile).uuid)
     write_files(files)
     for file in files:
         click.echo(f"wrote {file}")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.components.databases import connect
-from headwater.box.components.superset import DATABASE_UUID
 from headwater.errors import ComponentError, HeadwaterError
 
 from headwater_dashboards.documents import Document, Documents
@@ -48,9 +47,11 @@ def drawn(profile: Profile, documents: Documents) -> Documents:
         profile: Whose Superset; where it has none yet, nothing is drawn.
         documents: The project's files; a dashboard by hand may hold their charts.
     """
+    from headwater.stack import Stack  # noqa: PLC0415 - slow to import
+
     try:
         rows = Rows(
-            datasets=_ask(profile, _DATASETS, box=DATABASE_UUID),
+            datasets=_ask(profile, _DATASETS, lake=Stack.connection(profile).uuid),
             charts=_ask(profile, _CHARTS, pushed=_PUSHED),
             dashboards=_ask(profile, _DASHBOARDS, pushed=_PUSHED),
             held=_ask(profile, _HELD),
@@ -179,7 +180,7 @@ SELECT t.id, t.schema, t.table_name, nullif(trim(t.sql), ''),
   coalesce((SELECT json_object_agg(c.column_name, coalesce(c.expression, '')) FROM table_columns AS c
     WHERE c.table_id = t.id), '{}'),
   coalesce((SELECT json_object_agg(m.metric_name, m.expression) FROM sql_metrics AS m WHERE m.table_id = t.id), '{}')
-FROM tables t JOIN dbs d ON d.id = t.database_id WHERE d.uuid = %(box)s ORDER BY t.id
+FROM tables t JOIN dbs d ON d.id = t.database_id WHERE d.uuid = %(lake)s ORDER BY t.id
 """
 _CHARTS = """
 SELECT id, slice_name, viz_type, params, datasource_id, description FROM slices

@@ -10,8 +10,6 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.components.superset import DATABASE_UUID
-
 from headwater_dashboards._layout import layout_of, position_of
 from headwater_dashboards.documents import KINDS
 
@@ -75,7 +73,12 @@ def stem_of(title: str) -> str:
 
 
 def task_of(
-    project: str, documents: Documents, tables: Mapping[str, TableFacts], page: Callable[[str], str] | None = None
+    project: str,
+    documents: Documents,
+    tables: Mapping[str, TableFacts],
+    *,
+    lake: str,
+    page: Callable[[str], str] | None = None,
 ) -> dict[str, Any]:
     """Return what Superset shall hold for a project; the documents must be valid.
 
@@ -83,11 +86,13 @@ def task_of(
         project: Its name.
         documents: Its files.
         tables: What datasets are made of.
+        lake: The uuid of the lake's database in Superset.
         page: Gives the address of a table's page in the catalog; each dataset's description ends with it.
     """
     made: dict[str, Any] = {kind: [form_of(one, documents, tables) for one in documents.of(kind)] for kind in KINDS}
-    if page is not None:
-        for one in made["datasets"]:
+    for one in made["datasets"]:
+        one["database"] = lake
+        if page is not None:
             one["description"] = _leading_to(one["description"], page(f"{one['schema']}.{one['table']}"))
     return {**made, "project": project}
 
@@ -110,7 +115,6 @@ def _dataset(one: Document, facts: TableFacts) -> dict[str, Any]:
         columns[name] = {**columns.get(name, {}), **extra}
     return {
         "uuid": one.uuid,
-        "database": DATABASE_UUID,
         "schema": schema,
         "table": table,
         "time": one.data.get("time") or _first_time(facts),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.components.superset import DATABASE_UUID
 from headwater.errors import DashboardError
 
 from headwater_dashboards.documents import Document, Documents, as_yaml
@@ -22,7 +21,7 @@ __all__ = ["files_of", "write_files"]
 
 
 def files_of(
-    found: Mapping[str, Any], documents: Documents, tables: TableReader, folder: Path
+    found: Mapping[str, Any], documents: Documents, tables: TableReader, folder: Path, *, lake: str
 ) -> Mapping[Path, Mapping[str, Any]]:
     """Return what each file of a pulled dashboard shall say; only those that say something else now.
 
@@ -31,11 +30,12 @@ def files_of(
         documents: The files that are there.
         tables: Gives the tables' columns.
         folder: Where new files go.
+        lake: The uuid of the lake's database in Superset.
 
     Raises:
         DashboardError: The dashboard uses something that files cannot say.
     """
-    pulled = _Pulled(documents, folder)
+    pulled = _Pulled(documents, folder, lake)
     states: list[tuple[Kind, Mapping[str, Any]]] = [
         *(("datasets", one) for one in found["datasets"]),
         *(("charts", one) for one in found["charts"]),
@@ -82,6 +82,7 @@ class _Pulled:
 
     documents: Documents
     folder: Path
+    lake: str
     _files: dict[str, Path] = field(default_factory=dict)
 
     def take(self, kind: Kind, state: Mapping[str, Any]) -> None:
@@ -137,7 +138,7 @@ def _in_order(new: Any, old: Any) -> Any:
 def _content(kind: Kind, state: Mapping[str, Any], pulled: _Pulled, tables: TableReader) -> Mapping[str, Any]:
     if kind == "datasets":
         known = pulled.known(kind, state)
-        return _dataset({**state, "uuid": known.uuid if known else state["uuid"]}, tables)
+        return _dataset({**state, "uuid": known.uuid if known else state["uuid"]}, tables, pulled.lake)
     if kind == "charts":
         if "dataset" not in state:
             raise DashboardError(f"The chart {state['title']!r} has no dataset any more; remove it in Superset.")
@@ -146,8 +147,8 @@ def _content(kind: Kind, state: Mapping[str, Any], pulled: _Pulled, tables: Tabl
     return dashboard_file(state, file.stem, pulled.name, pulled.kept(state["uuid"]))
 
 
-def _dataset(state: Mapping[str, Any], tables: TableReader) -> Mapping[str, Any]:
-    if state.get("sql") or state["database"] != DATABASE_UUID:
+def _dataset(state: Mapping[str, Any], tables: TableReader, lake: str) -> Mapping[str, Any]:
+    if state.get("sql") or state["database"] != lake:
         raise DashboardError(
             f"The dataset {state['table']!r} is a query or lies outside the lake; dashboards as code read the lake's "
             "tables. Make it a table (README: Add a table) and use that."

@@ -1,8 +1,9 @@
-"""Superset as dashboards are pushed to it: the box's admin login, and the endpoint that Headwater adds to its API."""
+"""Superset as dashboards are pushed to it: its admin login, and the endpoint that Headwater adds to its API."""
 
 from __future__ import annotations
 
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import DashboardError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Superset", "dashboard_url"]
 
-# Superset asks Trino nothing during a push; the browser does, later.
+# Superset asks the lake nothing during a push; the browser does, later.
 _TIMEOUT_SECONDS = 120
 
 
@@ -33,7 +34,7 @@ class Superset:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._api = f"http://{profile.address('superset')}/api/v1"
+        self._elsewhere = bool(profile.setting("HEADWATER_SUPERSET"))
 
     def push(self, task: Mapping[str, Any]) -> list[dict[str, str]]:
         """Make Superset hold what a project declares, in one transaction; return what that changed.
@@ -54,6 +55,10 @@ class Superset:
 
     def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         answer = self._send(method, path, headers={"Authorization": f"Bearer {self._token}"}, **content)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            raise DashboardError(
+                f"{self._profile.superset} is no Superset that Headwater runs; start one by `headwater run superset`."
+            )
         if not answer.ok:
             raise DashboardError(f"Superset refused: {_said(answer)}")
         result: dict[str, Any] = answer.json()["result"]
@@ -73,13 +78,21 @@ class Superset:
 
         try:
             with requests.Session() as session:
-                session.trust_env = False  # no proxy leads to this machine itself
-                return session.request(method, self._api + path, timeout=_TIMEOUT_SECONDS, **content)
+                session.trust_env = self._elsewhere  # no proxy leads to this machine itself
+                session.auth = lambda request: request  # nor does a login of netrc take the token's place
+                url = f"{self._profile.superset}/api/v1{path}"
+                return session.request(method, url, timeout=_TIMEOUT_SECONDS, **content)
         except requests.RequestException as error:
-            raise DashboardError(
-                f"Superset at {self._profile.address('superset')} does not answer; start the box with `headwater up`, "
-                "or see `headwater status`."
-            ) from error
+            raise DashboardError(self._silent) from error
+
+    @property
+    def _silent(self) -> str:
+        if self._elsewhere:
+            return f"{self._profile.superset} does not answer; start Superset there, or correct HEADWATER_SUPERSET."
+        return (
+            f"Superset at {self._profile.address('superset')} does not answer; start the box with `headwater up`, "
+            "or see `headwater status`."
+        )
 
 
 def _said(answer: Response) -> str:

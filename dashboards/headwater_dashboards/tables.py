@@ -87,11 +87,12 @@ def _described(name: str, engine: Callable[[], Engine]) -> TableFacts | None:
     except DefinitionError:
         return None
     called = parsed.rejected if name.endswith("__rejected") else parsed
+    asked = engine()
     try:
-        rows = engine().rows(f"DESCRIBE {TRINO.quoted(called.zone)}.{TRINO.quoted(called.name)}")
+        _, rows = asked.texts(asked.dialect.columns.format(called.zone, called.name))
     except QueryError as error:
         if "does not exist" in str(error):
             return None
         raise
-    columns = (ColumnFacts(row["Column"], row["Type"].upper(), row["Comment"] or "") for row in rows)
-    return TableFacts(name, tuple(columns))
+    columns = (ColumnFacts(column or "", (kind or "").upper(), doc or "") for column, kind, _, doc in rows)
+    return TableFacts(name, tuple(columns)) if rows else None

@@ -69,6 +69,9 @@ SETTINGS = (
     Setting("HEADWATER_ALERT_EMAIL", "", "address that gets failure and freshness alerts"),
     Setting("HEADWATER_SMTP_URL", "", "smtp[s]://user:password@host:port that sends those e-mails"),
     Setting("HEADWATER_URLS", "", "where people reach pages behind a proxy: catalog=https://..., dagster=..., ..."),
+    Setting(
+        "HEADWATER_SUPERSET", "", "URL of a Superset elsewhere that dashboards go to; the profile's own when empty"
+    ),
     Setting("HEADWATER_POSTGRES", "", "host:port of a PostgreSQL that is not the box's own"),
     Setting("HEADWATER_POSTGRES_SSLMODE", "disable", "TLS to PostgreSQL: disable, require, or verify-full"),
     Setting("HEADWATER_POSTGRES_CA", "", "file with the authority that verify-full checks PostgreSQL against"),
@@ -144,6 +147,9 @@ def _check_elsewhere(settings: Mapping[str, str]) -> None:
         raise ConfigError(f"HEADWATER_POSTGRES_SSLMODE is {mode!r}; give {', '.join(_SSL_MODES)}.")
     if mode == "verify-full" and not settings["HEADWATER_POSTGRES_CA"]:
         raise ConfigError("HEADWATER_POSTGRES_SSLMODE is verify-full; set HEADWATER_POSTGRES_CA, too.")
+    superset = settings["HEADWATER_SUPERSET"]
+    if superset and (urlsplit(superset).scheme not in ("http", "https") or not urlsplit(superset).hostname):
+        raise ConfigError(f"HEADWATER_SUPERSET is {superset!r}; give a URL such as https://superset.example.com.")
     store = settings["HEADWATER_S3"]
     if store and store != AWS and urlsplit(store).scheme not in ("http", "https"):
         raise ConfigError(f"HEADWATER_S3 is {store!r}; give aws, or a URL such as https://s3.example.com.")

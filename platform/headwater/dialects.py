@@ -27,6 +27,8 @@ class Dialect:
         ddl_missing_types: Types that its CREATE TABLE cannot make, though its queries read them.
         missing_functions: Functions of Trino that the engine lacks, with what to write instead.
         missing_constructs: Constructs that it lacks, by sqlglot's class name, with their SQL name.
+        columns: Lists a table's columns, each with name, type and comment as its first, second and fourth value;
+            ``{0}`` is the zone and ``{1}`` the name. Empty where nobody asks it.
         aggregates: How a profile asks it for what SQL has no common words for, by what is asked; ``{0}`` is a column,
             what follows are numbers. ``frequent`` and ``counts`` give JSON.
     """
@@ -41,6 +43,7 @@ class Dialect:
     ddl_missing_types: frozenset[str] = frozenset()
     missing_functions: Mapping[str, str] = field(default_factory=dict)
     missing_constructs: Mapping[str, str] = field(default_factory=dict)
+    columns: str = ""
     aggregates: Mapping[str, str] = field(default_factory=dict)
 
     def type_name(self, column_type: str, *, ddl: bool = False) -> str:
@@ -137,7 +140,18 @@ _SPARK_AGGREGATES = MappingProxyType(
     }
 )
 
-TRINO = Dialect(name="trino", types=MappingProxyType(_TRINO_TYPES), aggregates=_TRINO_AGGREGATES)
+# Athena's own DESCRIBE is Hive's: lines for people, in Hive's types.
+_ATHENA_COLUMNS = (
+    "SELECT column_name, data_type, extra_info, comment FROM information_schema.columns "
+    "WHERE table_schema = '{0}' AND table_name = '{1}' ORDER BY ordinal_position"
+)
+
+TRINO = Dialect(
+    name="trino",
+    types=MappingProxyType(_TRINO_TYPES),
+    columns='DESCRIBE "{0}"."{1}"',
+    aggregates=_TRINO_AGGREGATES,
+)
 SPARK = Dialect(
     name="spark",
     quote="`",
@@ -158,6 +172,7 @@ ATHENA = Dialect(
     ddl_missing_types=frozenset({"timestamptz"}),
     missing_functions=MappingProxyType(_ATHENA_LACKS),
     missing_constructs=MappingProxyType({"JSONTable": "JSON_TABLE"}),
+    columns=_ATHENA_COLUMNS,
     aggregates=_TRINO_AGGREGATES,
 )
 

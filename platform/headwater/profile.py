@@ -254,7 +254,14 @@ class Profile:
     def url(self, name: str) -> str:
         """Return the address at which people open the page of one of ``PORTS``."""
         scheme = "https" if name.endswith("-tls") else "http"
-        return public_urls(self.settings, PORTS).get(name, f"{scheme}://{self.public_address(name)}")
+        here = f"{scheme}://{self.public_address(name)}"
+        there = self.superset if name == "superset" and self.settings["HEADWATER_SUPERSET"] else here
+        return public_urls(self.settings, PORTS).get(name, there)
+
+    @property
+    def superset(self) -> str:
+        """The URL of the Superset that dashboards go to, as programs reach it."""
+        return self.settings["HEADWATER_SUPERSET"].rstrip("/") or f"http://{self.address('superset')}"
 
     def names(self, name: str) -> tuple[str, ...]:
         """Return every host by which people and components call one of ``PORTS``."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from headwater.engines.athena import AthenaEngine
+from headwater.engines.connection import athena_connection, trino_connection
 from headwater.engines.emr import EmrSparkEngine
 from headwater.engines.spark import SparkEngine
 from headwater.engines.trino import TrinoEngine
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from headwater.engines.base import Engine
+    from headwater.engines.connection import Connection
     from headwater.metastores.base import Metastore
     from headwater.profile import Profile, Store
     from headwater.storage import Storage
 
 __all__ = ["Stack"]
+
+# What the readers' work group is called, after the writers'.
+_READER = "-reader"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,11 @@ class Stack:
             ConfigError: The box has never been started.
         """
         return _ADAPTERS[profile.adapters].build(profile)
+
+    @staticmethod
+    def connection(profile: Profile) -> Connection:
+        """Return how dashboards reach a profile's lake; that takes none of the logins that its adapters have."""
+        return _ADAPTERS[profile.adapters].connection(profile)
 
     def reader(self, *, seconds: int, scanned: str) -> Engine:
         """Return the engine of queries as a login that may only read, within bounds.
@@ -83,6 +93,10 @@ class _Adapters(ABC):
     def reader(self, profile: Profile, *, seconds: int, scanned: str) -> Engine:
         """Return the engine of bounded queries that only read."""
 
+    @abstractmethod
+    def connection(self, profile: Profile) -> Connection:
+        """Return how dashboards reach the lake."""
+
 
 class _Box(_Adapters):
     def build(self, profile: Profile) -> Stack:
@@ -99,6 +113,13 @@ class _Box(_Adapters):
         bounds = {"query_max_run_time": f"{seconds}s", "query_max_scan_physical_bytes": scanned}
         return _trino(profile, "trino-reader", bounds)
 
+    def connection(self, profile: Profile) -> Connection:
+        def login() -> tuple[str, str]:
+            logins = profile.credentials
+            return logins.user("trino-superset"), logins.password("trino-superset")
+
+        return trino_connection(profile.address("trino-tls"), login, profile.trust / "ca.pem")
+
 
 class _Aws(_Adapters):
     """Keys, endpoints and proxies are the AWS clients' own."""
@@ -113,7 +134,15 @@ class _Aws(_Adapters):
         )
 
     def reader(self, profile: Profile, *, seconds: int, scanned: str) -> Engine:
-        return replace(_athena(profile, "-reader"), seconds=seconds, most_scanned=scanned)
+        return replace(_athena(profile, _READER), seconds=seconds, most_scanned=scanned)
+
+    def connection(self, profile: Profile) -> Connection:
+        return athena_connection(
+            profile.bucket,
+            region=profile.region,
+            work_group=profile.setting("HEADWATER_ATHENA_WORKGROUP") + _READER,
+            reuse_minutes=int(profile.setting("HEADWATER_ATHENA_REUSE")),
+        )
 
 
 _ADAPTERS: Mapping[str, _Adapters] = {"box": _Box(), "aws": _Aws()}

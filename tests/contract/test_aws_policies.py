@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
 import pytest
@@ -14,8 +15,10 @@ from headwater.checks import Unique
 from headwater.engines.athena import AthenaEngine
 from headwater.errors import CheckFailed
 from headwater.layout import stage_name
+from headwater.profile import Profile
 from headwater.table import ZONES, Column, DelimitedFiles, Partitioning, Table, TableName
 from headwater.write import load_raw, maintain, upkeeps, write
+from headwater_dashboards.documents import folders, load
 
 WORK = "work-of-tests"
 VALUES = {
@@ -30,6 +33,8 @@ VALUES = {
 }
 SPARK = f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/00abc"
 GLUE = f"arn:aws:glue:{REGION}:{ACCOUNT}:"
+# The zones that people look at; raw rows are as they arrived.
+TYPED = ("partitioned", "curated")
 YEARS = Partitioning("year", "year", "2019")
 
 
@@ -100,11 +105,11 @@ READER = frozenset(
     [
         *results("reader"),
         *athena("headwater-reader"),
-        *glue("GetDatabase", "curated", tables=False),
-        *glue("GetTable", "curated"),
-        *glue("GetPartitions", "curated"),
-        Request("s3:GetObject", (f"arn:aws:s3:::{BUCKET}/curated/t/data/0.parquet",)),
-        Request("s3:ListBucket", (f"arn:aws:s3:::{BUCKET}",), "curated/t/"),
+        *glue("GetDatabase", *TYPED, tables=False),
+        *glue("GetTable", *TYPED),
+        *glue("GetPartitions", *TYPED),
+        *(Request("s3:GetObject", (f"arn:aws:s3:::{BUCKET}/{zone}/t/data/0.parquet",)) for zone in TYPED),
+        *(Request("s3:ListBucket", (f"arn:aws:s3:::{BUCKET}",), f"{zone}/t/") for zone in TYPED),
     ]
 )
 
@@ -217,7 +222,7 @@ def test_spark_may_write_stages_alone():
         assert not policy.allows(refused)
 
 
-def test_the_reader_may_read_the_curated_zone(writers):
+def test_the_reader_may_read_the_typed_zones(writers):
     """And each of its permissions is needed for that."""
     policy = role_policy("Reader", VALUES)
 
@@ -225,13 +230,21 @@ def test_the_reader_may_read_the_curated_zone(writers):
     assert [name for name, less in policy.weakened() if all(map(less.allows, READER))] == []
 
 
-def test_the_reader_can_change_nothing_and_see_no_other_zone(writers):
-    """Of all that the writer does, it may do what reads the curated zone."""
+def test_the_reader_can_change_nothing_and_see_nothing_raw(writers):
+    """Of all that the writer does, it may do what reads the typed zones."""
     policy = role_policy("Reader", VALUES)
     allowed = [one for one in writers if policy.allows(one)]
 
     assert {one.action for one in allowed} <= {"s3:GetObject", "s3:ListBucket", "glue:GetTable", "glue:GetDatabase"}
-    assert not [one for one in allowed if "raw" in str(one) or "partitioned" in str(one)]
+    assert not [one for one in allowed if "raw" in str(one)]
+
+
+def test_the_reader_may_read_what_the_default_dashboards_show():
+    """Superset asks Athena as the reader."""
+    documents = load(folders(Profile.load({}, HEADWATER_PROJECT=str(Path(__file__).resolve().parents[2]))))
+    zones = {str(one.data["table"]).partition(".")[0] for one in documents.of("datasets")}
+
+    assert set() < zones <= set(TYPED)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,45 @@ def test_the_adapters_are_those_of_aws(aws):
     assert not aws.home.exists()
 
 
+def test_dashboards_reach_athena_with_no_key_of_ours(tmp_path):
+    """As the readers, in the region and work group of the profile; keys are those of Superset's own process."""
+    given = {**AWS, "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_ATHENA_WORKGROUP": "hw"}
+    lake = Stack.connection(Profile.load({**given, "AWS_REGION": "eu-west-1", "HEADWATER_ATHENA_REUSE": "60"}))
+    nowhere = Stack.connection(Profile.load(given))
+
+    assert lake.address() == (
+        "awsathena+rest://athena.eu-west-1.amazonaws.com:443/curated?work_group=hw-reader&catalog_name=AwsDataCatalog"
+    )
+    assert (lake.open, lake.arguments["result_reuse_minutes"]) == (True, 60)
+    assert nowhere.address().startswith("awsathena+rest:///curated?")
+    assert "result_reuse_enable" not in nowhere.arguments
+
+
+def test_every_lake_is_a_database_of_its_own_in_superset(aws, tmp_path):
+    """A bucket's name is nobody else's; another work group does not make it another lake."""
+    local = Profile.load({"HEADWATER_PROJECT": str(tmp_path), "HEADWATER_HOME": str(tmp_path / "none")})
+    other = Profile.load({**AWS, "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_BUCKET": "another-lake"})
+    same = Profile.load({**AWS, "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_ATHENA_WORKGROUP": "w"})
+    box, lake = Stack.connection(local), Stack.connection(aws)
+
+    assert len({(one.uuid, one.name) for one in (box, lake, Stack.connection(other))}) == 3
+    assert Stack.connection(same).uuid == lake.uuid
+    assert not box.open
+
+
+def test_superset_may_be_elsewhere(tmp_path):
+    """Programs and people then go to that address, and a way through a proxy can still be given for people."""
+    given = {**AWS, "HEADWATER_PROJECT": str(tmp_path)}
+    there = Profile.load({**given, "HEADWATER_SUPERSET": "https://superset.example.com/"})
+    both = Profile.load({**there.environment(), "HEADWATER_URLS": "superset=https://charts.example.com"})
+
+    assert (there.superset, there.url("superset")) == ("https://superset.example.com",) * 2
+    assert (both.superset, both.url("superset")) == ("https://superset.example.com", "https://charts.example.com")
+    assert Profile.load(given).superset == Profile.load(given).url("superset") == "http://127.0.0.1:7701"
+    with pytest.raises(ConfigError, match="HEADWATER_SUPERSET is 'superset:8088'; give a URL such as"):
+        Profile.load({**given, "HEADWATER_SUPERSET": "superset:8088"})
+
+
 def test_a_reader_has_a_work_group_and_bounds_of_its_own(aws):
     """What an assistant asks can neither run for ever nor read everything."""
     reader = Stack.build(aws).reader(seconds=30, scanned="4GB")

@@ -394,6 +394,24 @@ def test_superset_reaches_trino_over_tls_as_its_own_login(box):
     assert database["extra"]["engine_params"]["connect_args"]["verify"] == str(tls.ca_path(box.profile))
 
 
+def test_superset_under_aws_has_athena_and_no_login_of_it(tmp_path):
+    """Its migration needs none of Trino's either."""
+    given = {"HEADWATER_PROFILE": "aws", "HEADWATER_BUCKET": "lake-of-tests", "HEADWATER_PROJECT": str(tmp_path)}
+    profile = Profile.load({**given, "HEADWATER_PASSWORD_SUPERSET": "p"})
+    database = superset._task(FetchedBox(profile))["database"]
+
+    assert database["name"] == "Lake lake-of-tests"
+    assert database["uri"].startswith("awsathena+rest:///curated?")
+    assert set(database["extra"]["engine_params"]["connect_args"]) == {"poll_interval"}
+
+
+def test_superset_keeps_what_the_machine_has_for_the_world_outside(box):
+    """AWS's clients want the user's proxies and authorities; an empty one would have them trust anybody."""
+    env = COMPONENTS["superset"].command(box, "").env
+
+    assert {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NO_PROXY", "no_proxy"} & set(env) == set()
+
+
 def test_likely_causes_are_found(box):
     """Each hint's expression is one, and a taken port is recognised in every component's own words."""
     said = {

@@ -13,6 +13,8 @@ from headwater_dashboards.pulling import files_of, write_files
 from headwater_dashboards.tables import reader
 from headwater_dashboards.validation import validate
 
+# The uuid of a database of Superset's.
+LAKE = "6a4f3c1e-6f0d-5d0b-9c55-7d1f6c0b0001"
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -21,7 +23,7 @@ def _page(name):
 
 
 def _task(documents, tables):
-    return task_of("test", documents, validate(documents, tables), _page)
+    return task_of("test", documents, validate(documents, tables), lake=LAKE, page=_page)
 
 
 def _answer(task):
@@ -34,7 +36,9 @@ def test_a_pull_of_what_was_pushed_changes_no_file(written):
     """No word and no order of it."""
     documents = written.load()
 
-    assert files_of(_answer(_task(documents, written.tables)), documents, written.tables, written.folder) == {}
+    assert (
+        files_of(_answer(_task(documents, written.tables)), documents, written.tables, written.folder, lake=LAKE) == {}
+    )
 
 
 def test_a_pull_into_an_empty_folder_pushes_the_same(written, tmp_path):
@@ -42,7 +46,7 @@ def test_a_pull_into_an_empty_folder_pushes_the_same(written, tmp_path):
     documents = written.load()
     task = _task(documents, written.tables)
 
-    write_files(files_of(_answer(task), load([]), written.tables, tmp_path / "new"))
+    write_files(files_of(_answer(task), load([]), written.tables, tmp_path / "new", lake=LAKE))
     again = _task(load([tmp_path / "new"]), written.tables)
 
     def by_uuid(held):
@@ -59,7 +63,7 @@ def test_an_edit_in_superset_changes_its_file_alone(written):
     chart["title"] = "Takings"
     before = (written.folder / "charts" / "income.yaml").read_text()
 
-    files = files_of(answer, documents, written.tables, written.folder)
+    files = files_of(answer, documents, written.tables, written.folder, lake=LAKE)
     write_files(files)
 
     assert [file.name for file in files] == ["income.yaml"]
@@ -81,7 +85,7 @@ def test_a_chart_added_in_superset_gets_a_file_of_its_own(written):
     answer["dashboard"]["position"]["CHART-x1"] = part
     answer["dashboard"]["position"]["ROW-1"]["children"].append("CHART-x1")
 
-    files = files_of(answer, documents, written.tables, written.folder)
+    files = files_of(answer, documents, written.tables, written.folder, lake=LAKE)
 
     assert {file.name for file in files} == {"income_2.yaml", "taxi_trips.yaml"}
     row = files[written.folder / "dashboards" / "taxi_trips.yaml"]["layout"][0]["row"]
@@ -107,7 +111,7 @@ def test_the_default_projects_dashboards_fit_its_tables():
         raise AssertionError("every table has a definition")
 
     documents = load(folders(profile))
-    task = task_of("loans", documents, validate(documents, reader(load_project(profile), no_engine)))
+    task = task_of("loans", documents, validate(documents, reader(load_project(profile), no_engine)), lake=LAKE)
 
     assert {one["slug"] for one in task["dashboards"]} == {"loan-portfolio", "loan-delinquency"}
     for one in task["dashboards"]:
@@ -123,4 +127,4 @@ def test_a_dataset_leads_to_its_table_in_the_catalog(written):
         assert one["description"].endswith(f"In the catalog: {page}")
         one["description"] = one["description"].replace("127.0.0.1:7713", "catalog.example.org")
 
-    assert files_of(answer, documents, written.tables, written.folder) == {}
+    assert files_of(answer, documents, written.tables, written.folder, lake=LAKE) == {}

@@ -158,7 +158,7 @@ def test_the_examples_of_the_documentation_are_valid(tmp_path):
     facts = validate(documents, {"raw.taxis": table}.get)
 
     assert [len(documents.of(kind)) for kind in KINDS] == [1, 1, 1]
-    assert task_of("docs", documents, facts)["dashboards"][0]["slug"] == "taxis"
+    assert task_of("docs", documents, facts, lake="")["dashboards"][0]["slug"] == "taxis"
 
 
 @pytest.mark.parametrize(

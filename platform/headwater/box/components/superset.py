@@ -13,19 +13,15 @@ from headwater.box.components import superset_api, superset_setup
 from headwater.box.components.databases import database_url, ensure_database, stored
 from headwater.box.components.java import FRUGAL_ENV
 from headwater.box.components.revisions import alembic_schema
-from headwater.box.components.tls import ca_path
 from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
     from headwater.box.component import Box, ByRole
+    from headwater.engines.connection import Connection
     from headwater.profile import Profile
 
-__all__ = ["DATABASE_NAME", "DATABASE_UUID", "SupersetComponent"]
-
-# The one database connection of the box in Superset; dashboards refer to it by this number.
-DATABASE_UUID = "6a4f3c1e-6f0d-5d0b-9c55-7d1f6c0b0001"
-DATABASE_NAME = "Lake"
+__all__ = ["SupersetComponent", "database_of"]
 
 # What the last migration brought about; while it still holds there is nothing to do.
 _MARKER = "migrated.json"
@@ -132,7 +128,7 @@ class SupersetComponent(Component):
     )
 
     def migrate(self, box: Box) -> None:
-        """Bring the database, roles, admin user and the connection to Trino to this version, in one process."""
+        """Bring the database, roles, admin user and the connection to the lake to this version, in one process."""
         ensure_database(box.profile, "superset-db")
         task = _task(box)
         mark = {"digest": _digest(box, task), "revision": self.schema(box).found}
@@ -183,10 +179,9 @@ class SupersetComponent(Component):
             raise ComponentError(
                 f"{where} did not answer: {str(error)[:300]}; see `headwater logs superset`."
             ) from error
-        if DATABASE_NAME not in names:
-            raise ComponentError(
-                f"{where} does not know the database {DATABASE_NAME}; run `headwater migrate superset`."
-            )
+        lake = _lake(box.profile).name
+        if lake not in names:
+            raise ComponentError(f"{where} does not know the database {lake}; run `headwater migrate superset`.")
 
     def version(self, box: Box) -> str:
         """Return the version in the lock file."""
@@ -205,8 +200,7 @@ def _database_names(session: Any, profile: Profile) -> list[str]:
 
 
 def _environment(box: Box) -> dict[str, str]:
-    profile = box.profile
-    config = box.write_conf("superset", "superset_config.py", _config(profile))
+    config = box.write_conf("superset", "superset_config.py", _config(box.profile))
     return {
         **FRUGAL_ENV,
         "SUPERSET_CONFIG_PATH": str(config),
@@ -216,11 +210,6 @@ def _environment(box: Box) -> dict[str, str]:
         "TMPDIR": str(_scratch(box)),
         "PYTHONPATH": "",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # Trino is on this machine and has its own authority, whatever the user has for the world outside.
-        "REQUESTS_CA_BUNDLE": "",
-        "CURL_CA_BUNDLE": "",
-        "NO_PROXY": f"{profile.host_of('trino-tls')},localhost",
-        "no_proxy": f"{profile.host_of('trino-tls')},localhost",
     }
 
 
@@ -236,36 +225,44 @@ def _config(profile: Profile) -> str:
 
 def _task(box: Box) -> dict[str, Any]:
     """Return what the setup script shall bring about; it holds passwords and travels over a pipe."""
-    profile, logins = box.profile, box.profile.credentials
-    user, password = logins.user("trino-superset"), logins.password("trino-superset")
+    logins = box.profile.credentials
     return {
         "admin": {"username": logins.user("superset"), "password": logins.password("superset")},
-        "database": {
-            "uuid": DATABASE_UUID,
-            "name": DATABASE_NAME,
-            "uri": f"trino://{user}:{password}@{profile.address('trino-tls')}/iceberg",
-            "extra": {
-                "engine_params": {
-                    "connect_args": {"http_scheme": "https", "verify": str(ca_path(profile)), "source": "superset"}
-                },
-                "metadata_params": {},
-                "metadata_cache_timeout": {},
-                "allows_virtual_table_explore": True,
-                "disable_data_preview": False,
-                "schemas_allowed_for_file_upload": [],
-            },
+        "database": database_of(_lake(box.profile)),
+    }
+
+
+def database_of(lake: Connection) -> dict[str, Any]:
+    """Return what Superset is told of the lake."""
+    return {
+        "uuid": lake.uuid,
+        "name": lake.name,
+        "uri": lake.address(),
+        "extra": {
+            "engine_params": {"connect_args": dict(lake.arguments)},
+            "metadata_params": {},
+            "metadata_cache_timeout": {},
+            "allows_virtual_table_explore": True,
+            "disable_data_preview": False,
+            "schemas_allowed_for_file_upload": [],
         },
     }
 
 
+def _lake(profile: Profile) -> Connection:
+    from headwater.stack import Stack  # noqa: PLC0415 - slow to import
+
+    return Stack.connection(profile)
+
+
 def _digest(box: Box, task: dict[str, Any]) -> str:
-    script = Path(superset_setup.__file__).read_text(encoding="utf-8")
+    scripts = (Path(superset_setup.__file__), Path(superset_api.__file__).with_name("_database.py"))
     parts = (
         str(box.runtimes.path("superset")),
         box.runtimes.version("superset"),
         _config(box.profile),
         json.dumps(task),
-        script,
+        *(script.read_text(encoding="utf-8") for script in scripts),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

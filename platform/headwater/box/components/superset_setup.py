@@ -10,7 +10,6 @@ import json
 import sys
 from importlib import import_module
 from typing import Any
-from uuid import UUID
 
 
 def main() -> None:
@@ -21,7 +20,9 @@ def main() -> None:
         _upgrade()
         _roles()
         _admin(**task["admin"])
-        _database(**task["database"])
+        # Superset's configuration has loaded it.
+        import_module("headwater_superset_api").write_database(task["database"])
+        _session().commit()
 
 
 def _upgrade() -> None:
@@ -44,22 +45,6 @@ def _admin(username: str, password: str) -> None:
             raise SystemExit("The admin user could not be added.")
     else:
         security_manager.reset_password(user.id, password)
-
-
-def _database(uuid: str, name: str, uri: str, extra: dict[str, Any]) -> None:
-    model, session = import_module("superset.models.core").Database, _session()
-    found = session.query(model).filter_by(uuid=UUID(uuid)).one_or_none()
-    database = found or model(uuid=UUID(uuid), database_name=name)
-    database.database_name = name
-    database.set_sqlalchemy_uri(uri)
-    database.extra = json.dumps(extra)
-    database.expose_in_sqllab = True
-    database.allow_dml = database.allow_ctas = database.allow_cvas = database.allow_file_upload = False
-    if found is None:
-        session.add(database)
-    session.flush()
-    _security().add_permission_view_menu("database_access", database.perm)
-    session.commit()
 
 
 def _security() -> Any:

@@ -13,13 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import _push, _states
+from ._database import write_database
 from ._lake import deeds_logger, kept_connections
 from ._models import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["deeds_logger", "install", "kept_connections"]
+__all__ = ["deeds_logger", "install", "kept_connections", "write_database"]
 
 
 # Where Superset's pages tell what was looked at, the login page among them.

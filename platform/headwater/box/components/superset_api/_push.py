@@ -6,9 +6,10 @@ import socket
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._database import database_state, write_database
 from ._models import KINDS, RefusedError, child_mark, find, model_of, session
 from ._states import state_of
-from ._writing import holder_of, write
+from ._writing import holder_of, on_its_table, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,14 +40,17 @@ def push(task: Mapping[str, Any]) -> list[dict[str, str]]:
         mark = _MARK + task["project"]
         concerned = {kind: _concerned(kind, mark, task[kind]) for kind in KINDS}
         concerned["datasets"] |= {str(held.uuid) for one in task["datasets"] if (held := holder_of(one)) is not None}
-        before = _states(concerned)
+        before = {**_lake(task), **_states(concerned)}
+        if "database" in task:
+            write_database(task["database"])
+        _refuse_other_lakes(task["datasets"], move=task.get("move", False))
         _remove(task, mark, ["dashboards"])  # another one may get its address
         _refuse_taken_slugs(task["dashboards"])
         write(task, mark)
         _remove(task, mark, reversed(KINDS))
         session().flush()
         session().expire_all()
-        after = _states(concerned)
+        after = {**_lake(task), **_states(concerned)}
         if before == after:
             raise _UnchangedError
         if _is_gone(import_module("flask").request.environ.get("gunicorn.socket")):
@@ -87,6 +91,13 @@ def _states(uuids: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], tuple[o
     }
 
 
+def _lake(task: Mapping[str, Any]) -> dict[tuple[str, str], tuple[object, dict[str, Any]]]:
+    """Return what there is of the database that a push brings along; the box's own is not among them."""
+    uuid = task.get("database", {}).get("uuid")
+    state = database_state(uuid) if uuid else {}
+    return {("databases", uuid): (None, state)} if state else {}
+
+
 def _compare(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[dict[str, str]]:
     for key in sorted({**before, **after}):
         old, new = before.get(key, (None, {}))[1], after.get(key, (None, {}))[1]
@@ -103,6 +114,23 @@ def _refuse_taken_slugs(dashboards: Iterable[Mapping[str, Any]]) -> None:
             raise RefusedError(
                 f"Superset has another dashboard ({holder.dashboard_title!r}) at the address {one['slug']!r}; "
                 "give one of the two another slug."
+            )
+
+
+def _refuse_other_lakes(datasets: Iterable[Mapping[str, Any]], *, move: bool) -> None:
+    """Two lakes may have the same project's dashboards; in one Superset these read one of them, and not in turns."""
+    for one in datasets:
+        holder, name = find("datasets", one["uuid"]), f"{one['schema']}.{one['table']}"
+        if holder is None or str(holder.database.uuid) == one["database"]:
+            continue
+        if not move:
+            raise RefusedError(
+                f"Superset's dataset {name} reads another lake, {holder.database.database_name!r}; `headwater "
+                "dashboards push --move` has this project's dashboards read yours instead, or push to another Superset."
+            )
+        if on_its_table(one) is not None:
+            raise RefusedError(
+                f"Superset has another dataset {name} on your lake already, and takes one per table; remove it there."
             )
 
 

@@ -9,12 +9,13 @@ from uuid import UUID
 
 import yaml
 
+from ._database import lake_of
 from ._models import COLUMN, METRIC, RefusedError, child_mark, find, model_of, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["document", "holder_of", "plain_sql", "write"]
+__all__ = ["document", "holder_of", "on_its_table", "plain_sql", "write"]
 
 
 def write(task: Mapping[str, Any], mark: str) -> None:
@@ -45,9 +46,11 @@ def document(config: Mapping[str, Any]) -> str:
 
 def holder_of(wanted: Mapping[str, Any]) -> Any:
     """Return the dataset of the wanted one's table, whoever made it; Superset takes one per table."""
-    found = find("datasets", wanted["uuid"])
-    if found is not None:
-        return found
+    return find("datasets", wanted["uuid"]) or on_its_table(wanted)
+
+
+def on_its_table(wanted: Mapping[str, Any]) -> Any:
+    """Return the dataset that the wanted one's lake has of its table; None when it has none."""
     models = session().query(model_of("datasets")).filter_by(schema=wanted["schema"], table_name=wanted["table"])
     return next((one for one in models if str(one.database.uuid) == wanted["database"] and not one.sql), None)
 
@@ -63,6 +66,8 @@ def _write_dataset(wanted: Mapping[str, Any], mark: str) -> str:
         model = _new_dataset(models.SqlaTable, wanted, mark)
     own = model.external_url == mark or str(model.uuid) == wanted["uuid"]
     if own:
+        if model.database is not (lake := lake_of(wanted)):
+            model.database, model.catalog = lake, None
         named = {"uuid": UUID(wanted["uuid"]), "schema": wanted["schema"], "table_name": wanted["table"], "sql": None}
         told = {"main_dttm_col": wanted.get("time"), "description": wanted.get("description"), "external_url": mark}
         for attribute, value in {**named, **told}.items():
@@ -76,10 +81,9 @@ def _write_dataset(wanted: Mapping[str, Any], mark: str) -> str:
 
 def _new_dataset(model: Any, wanted: Mapping[str, Any], mark: str) -> Any:
     user = import_module("superset.utils.core").get_user()
-    database = session().query(import_module("superset.models.core").Database)
     made = model(
         uuid=UUID(wanted["uuid"]),
-        database=database.filter_by(uuid=UUID(wanted["database"])).one(),
+        database=lake_of(wanted),
         schema=wanted["schema"],
         table_name=wanted["table"],
         external_url=mark,
