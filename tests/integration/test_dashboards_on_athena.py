@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import yaml
 from aws_site import AwsSite, account_on
 from browser import look_at, superset_page
 from command_line import headwater
+from free_ports import free_ports
 from headwater.credentials import password_variable
 from headwater.profile import Profile, inherited_env
 from headwater.stack import Stack
@@ -141,9 +141,7 @@ def _served(profile: Profile) -> Iterator[None]:
 @contextmanager
 def _superset(box: Profile, account: dict[str, str]) -> Iterator[Profile]:
     """Run Superset under `aws` as its own command, on a port of its own."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        first = listener.getsockname()[1] - 1
+    first = free_ports(2)  # Superset has the second of a box
     env = {
         **account,
         **{password_variable(login): box.credentials.password(login) for login in LOGINS},

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from free_ports import free_ports
 from headwater.box.component import Box
 from headwater.box.components.spark import SparkComponent
 from headwater.box.fetch import fetch
@@ -82,7 +82,8 @@ def emr_spark(profile: Profile, folder: Path) -> Iterator[SparkEngine]:
     shutil.copy(profile.credentials_path, folder)
     box = _EmrBox(replace(profile, home=folder))
     command = SparkComponent().command(box, "")
-    ports = {profile.port(name): _free() for name in _PORTS}
+    first = free_ports(len(_PORTS))
+    ports = {profile.port(name): first + at for at, name in enumerate(_PORTS)}
     conf = box.conf("spark") / "spark-defaults.conf"
     numbers = re.compile(r"\b(" + "|".join(map(str, ports)) + r")\b")
     conf.write_text(numbers.sub(lambda found: str(ports[int(found[1])]), conf.read_text()))
@@ -115,9 +116,3 @@ def _await(engine: SparkEngine, process: subprocess.Popen[bytes], log: Path) -> 
         else:
             assert found["version"].startswith(VERSION)
             return
-
-
-def _free() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

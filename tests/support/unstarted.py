@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
+from free_ports import free_ports
 from headwater.box.component import Box
 from headwater.box.runtimes import Runtimes
 from headwater.credentials import ensure_credentials
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["FetchedBox", "idle_box"]
+
+_PORTS = 16  # of a box, and some for what it grows by
 
 
 class FetchedBox(Box):
@@ -28,10 +30,8 @@ class FetchedBox(Box):
 
 
 def idle_box(place: Path) -> Box:
-    """Return a box that has credentials and runs nothing, on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        first = min(free.getsockname()[1], 60000)
+    """Return a box that has credentials and runs nothing, on free ports."""
+    first = free_ports(_PORTS)
     given = {"HEADWATER_PROJECT": str(place), "HEADWATER_HOME": str(place / "home"), "HEADWATER_PORT": str(first)}
     profile = Profile.load(given)
     ensure_credentials(profile.home)

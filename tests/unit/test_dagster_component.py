@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster._core.instance.config import dagster_instance_config
 from dagster._grpc.client import DagsterGrpcClient
+from free_ports import free_ports
 from graphql import parse, validate
 from headwater.box.component import Box
 from headwater.credentials import ensure_credentials
@@ -114,9 +114,7 @@ def test_files_of_definitions_are_watched(box):
 
 def test_the_code_server_serves_a_new_file(box):
     """After a file was added the same process serves the new definitions under a new server id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_ports()
     argv = [sys.executable, "-m", "headwater_assets.lib.code_server", "-m", "headwater_assets.definitions"]
     argv += ["-h", "127.0.0.1", "-p", str(port), "--lazy-load-user-code"]
     env = inherited_env(**box.profile.environment())
