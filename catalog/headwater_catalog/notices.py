@@ -25,7 +25,7 @@ from headwater_catalog.parsed import lineages
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Happening", "Notice", "TableState", "notices", "table_state"]
+__all__ = ["ColumnsOf", "Happening", "Notice", "TableState", "notices", "table_name", "table_state"]
 
 ColumnsOf = Callable[[str], Sequence[str]]
 _ORDER = 1_000_000
@@ -99,7 +99,7 @@ def notices(events: Iterable[Any]) -> Iterator[Notice]:
         what = _TYPES.get(event.eventType)
         if what is None or event.dbName not in ZONES:
             continue
-        name = _name(event.dbName, event.tableName)
+        name = table_name(event.dbName, event.tableName)
         former = _former(event, name) if what == Happening.ALTERED else name
         if not name or not former:
             continue
@@ -119,7 +119,7 @@ def table_state(table: Any, columns_of: ColumnsOf = lambda _: ()) -> TableState 
         table: Of the metastore.
         columns_of: Gives the columns of a table that a view reads, by its normal name; none where it is not known.
     """
-    name = _name(table.dbName, table.tableName)
+    name = table_name(table.dbName, table.tableName)
     if not name:
         return None
     told = [*table.sd.cols, *(table.partitionKeys or ())]
@@ -170,12 +170,12 @@ def _former(event: Any, name: str) -> str:
     """
     try:
         before = json.loads(json.loads(event.message)["tableObjBeforeJson"])
-        return _name(before["2"]["str"], before["1"]["str"])
+        return table_name(before["2"]["str"], before["1"]["str"])
     except (ValueError, KeyError, TypeError):
         return name
 
 
-def _name(database: str, name: str) -> str:
+def table_name(database: str, name: str) -> str:
     """Return ``zone.name``, or nothing for a stage and for what lies outside the zones."""
     for zone in ZONES:
         if zone == database:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headwater.evolve import widens
+from headwater.metastores.shapes import LONGEST_COMMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,7 +77,7 @@ def _of(table: str, place: str, declared: ColumnFacts, there: ColumnFacts | None
         fits = raw or widens(kind, declared.type)
         advice = _NEXT if fits else f"It would lose values: declare it {kind} in {_where(place)}."
         yield Difference(declared.name, "type", declared.type, kind, advice, write if fits else "")
-    if there.doc != declared.doc:
+    if there.doc not in (declared.doc, declared.doc[:LONGEST_COMMENT]):
         yield Difference(declared.name, "comment", declared.doc, there.doc, _NEXT, write)
 
 

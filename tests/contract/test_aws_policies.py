@@ -206,6 +206,19 @@ def test_the_writer_may_do_nothing_more(writers):
     assert [name for name, less in role_policy("Writer", VALUES).weakened() if all(map(less.allows, asked))] == []
 
 
+def test_the_catalog_follows_with_two_of_them(account, tmp_path):
+    """It lists the zones' tables, and looks at those that a view reads; the writer may, the reader not."""
+    account.requests.clear()
+    metastore = aws_stack(tmp_path).metastore
+    names = [metastore.entry(TableName(zone, one["Name"])) for zone, one in metastore.entries()]
+    writer, reader = (role_policy(name, VALUES) for name in ("Writer", "Reader"))
+
+    assert {one.action for one in account.requests} <= {"glue:GetTables", "glue:GetTable"}
+    assert all(map(writer.allows, account.requests))
+    assert not any(reader.allows(one) for one in account.requests if one.action == "glue:GetTables")
+    assert None not in names
+
+
 def test_spark_may_write_stages_alone():
     """It reads every zone; what it may change is what the writer judges before anybody reads it."""
     policy = role_policy("Job", VALUES)

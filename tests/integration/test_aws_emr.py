@@ -11,8 +11,9 @@ import pytest
 from aws_programs import PIPES
 from aws_site import AwsSite
 from glue_cases import code_of
+from spark_jobs import soon
 
-pytestmark = [pytest.mark.box, pytest.mark.full]
+pytestmark = pytest.mark.box
 
 ROLE = "arn:aws:iam::000000000000:role/job"
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
@@ -101,6 +102,7 @@ def log_of(aws, box, application, job, name):
     return gzip.decompress(aws.client("s3").get_object(Bucket=box.bucket, Key=key)["Body"].read()).decode()
 
 
+@pytest.mark.full
 def test_a_job_writes_tables_and_logs(aws, box, emr, application, database, submit):  # noqa: PLR0917 - fixtures
     """With the catalog, jars and sizes of AWS in its parameters, which are said in the box's words here."""
     glue = "spark.sql.catalog.glue"
@@ -152,6 +154,7 @@ def test_requests_are_checked(emr, application):
     emr.delete_application(applicationId=keys.pop())
 
 
+@pytest.mark.full
 def test_the_aws_cli_starts_a_job(aws, box, emr, application):
     """As in AWS's own examples."""
     aws.client("s3").put_object(Bucket=box.bucket, Key="emr-code/cli.py", Body=b"print('from the shell')")
@@ -170,17 +173,39 @@ with open_dagster_pipes(message_writer=PipesS3MessageWriter(client=boto3.client(
     spark = SparkSession.builder.getOrCreate()
     rows = spark.range(pipes.get_extra("rows")).count()
     pipes.log.info("counted")
+    print("said by the job", flush=True)
     pipes.report_asset_materialization(metadata={"rows": rows, "spark": spark.version})
 """
 
 
 def test_dagster_pipes_runs_a_job(aws, box, emr, application):
-    """The stock client starts it, waits for it, and has what the job reports through S3 as the asset's metadata."""
+    """The stock client starts it, waits for it, and has through S3 what the job reports, writes and logs."""
     aws.client("s3").put_object(Bucket=box.bucket, Key="emr-code/piped.py", Body=PIPED.encode())
     entry = f"s3://{box.bucket}/emr-code/piped.py"
-    rows, version, job = aws.program("python", "-c", PIPES, application, ROLE, box.bucket, entry).split()[-3:]
+    said = aws.program("python", "-c", PIPES, application, ROLE, box.bucket, entry)
+    assert "said by the job" in said.splitlines()
+    rows, version, job = said.split()[-3:]
     assert (rows, version[:2]) == ("7", "4.")
     assert emr.get_job_run(applicationId=application, jobRunId=job)["jobRun"]["state"] == "SUCCESS"
+
+
+def test_dagster_pipes_cancels_a_job_with_its_run(aws, box, emr, application):
+    """What ends Dagster's process ends the job."""
+    aws.client("s3").put_object(Bucket=box.bucket, Key="emr-code/endless.py", Body=b"import time\ntime.sleep(600)")
+    entry = f"s3://{box.bucket}/emr-code/endless.py"
+    before = _running(emr, application)
+    with aws.started("python", "-c", PIPES, application, ROLE, box.bucket, entry) as run:
+        soon(lambda: _running(emr, application) - before)
+        [job] = _running(emr, application) - before
+        run.terminate()
+        run.communicate(timeout=60)
+
+    assert run.returncode != 0
+    assert ended(emr, application, job)["state"] == "CANCELLED"
+
+
+def _running(emr, application):
+    return {one["id"] for one in emr.list_job_runs(applicationId=application, states=["RUNNING"])["jobRuns"]}
 
 
 def test_a_job_has_no_dashboard(emr, application):

@@ -59,7 +59,8 @@ def counted(context: AssetExecutionContext, emr: PipesEMRServerlessClient):
     start = {"applicationId": application, "executionRoleArn": role, "jobDriver": driver}
     return emr.run(context=context, start_job_run_params=start, extras={"rows": 7}).get_materialize_result()
 
-reader = PipesS3MessageReader(bucket=bucket, client=boto3.client("s3"), interval=0.5)
+s3 = boto3.client("s3")
+reader = PipesS3MessageReader(bucket=bucket, client=s3, interval=0.5, include_stdio_in_messages=True)
 client = PipesEMRServerlessClient(message_reader=reader, poll_interval=0.5)
 result = materialize([counted], resources={"emr": client})
 [made] = result.asset_materializations_for_node("counted")

@@ -100,11 +100,21 @@ class AwsSite:
 
     def program(self, *argv: str) -> str:
         """Run one of that environment's programs with the box's variables and return what it prints."""
+        with self.started(*argv) as process:
+            said, complaint = process.communicate(timeout=_SECONDS)
+        assert process.returncode == 0, f"{said}\n{complaint}"
+        return said.strip()
+
+    @contextmanager
+    def started(self, *argv: str) -> Iterator[subprocess.Popen[str]]:
+        """Give one of those programs, started; it is gone in the end."""
         command = [str(self.python.with_name(argv[0])), *argv[1:]]
         env = {**self._variables, "PATH": "/usr/bin:/bin", "HOME": str(self.profile.project), "AWS_PAGER": ""}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=_SECONDS, check=False)
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        return done.stdout.strip()
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
 
 @contextmanager

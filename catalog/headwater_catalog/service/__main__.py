@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import uvicorn
 from headwater.box.components.databases import database_url
 from headwater.profile import Profile
+from headwater.stack import Stack
 
 from headwater_catalog.service.app import make_app
 from headwater_catalog.service.definitions import Watch
+from headwater_catalog.service.followers import follower_of
 from headwater_catalog.service.inheritance import Inheritance
 from headwater_catalog.service.lake import Lake
 from headwater_catalog.service.leading import Leader
-from headwater_catalog.service.metastore import Follower
 from headwater_catalog.service.samples import Samples
 from headwater_catalog.service.serving import site_of, store_of
 
@@ -32,7 +33,7 @@ def main() -> None:
 
     @contextmanager
     def work() -> Iterator[None]:
-        with Watch(profile), Follower(profile, store), Inheritance(store):
+        with Watch(profile), follower_of(Stack.build(profile), store), Inheritance(store):
             yield
 
     with store, Leader(database_url(profile, "catalog-db"), work):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import SPARK
@@ -67,9 +68,19 @@ def _judged(session: Any, job: StageJob, chunks: Sequence[int] | None = None) ->
 def _called(session: Any, job: StageJob, chunks: Sequence[int] | None = None) -> Any:
     if not callable(job.table.body):
         raise QueryError(f"{job.table} has no function body.")
+    _carry(job.table.body)
     frame = job.table.body(*(_frame(session, job, upstream, chunks) for upstream in job.table.upstreams))
     _require(frame, job)
     return frame
+
+
+def _carry(body: object) -> None:
+    """Have functions that a body gives to Spark go there whole: Spark has no file of the project's to import."""
+    from pyspark import cloudpickle  # noqa: PLC0415
+
+    package = (getattr(body, "__module__", "") or "").partition(".")[0]
+    if package in sys.modules and package not in sys.stdlib_module_names:
+        cloudpickle.register_pickle_by_value(sys.modules[package])  # type: ignore[no-untyped-call]
 
 
 def _frame(session: Any, job: StageJob, upstream: Table, chunks: Sequence[int] | None) -> Any:

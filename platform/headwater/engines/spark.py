@@ -45,6 +45,8 @@ _SESSION_LOST = (
 
 # What an error of the connection itself says among other things.
 _RPC_DETAILS = re.compile(r'^\s*details = "(.+)"$', re.MULTILINE)
+# Of a Python worker's trace, the line after those that are indented.
+_TRACE = re.compile(r"^\s*Traceback \(most recent call last\):\n(?:[ \t]+.*\n)*(\S.*)", re.MULTILINE)
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _CONNECT_SECONDS = 5
 # About a minute in all: a server that was restarted has forgotten the session by then anyway.
@@ -238,7 +240,8 @@ def _stop_work(session: Any) -> None:
 
 
 def _sentence(error: Any, sql: str) -> str:
-    said = _first_line(str(error.getMessage() if hasattr(error, "getMessage") else error))
+    text = str(error.getMessage() if hasattr(error, "getMessage") else error)
+    said = _raised(text) or _first_line(text)
     for context in error.getQueryContext() if hasattr(error, "getQueryContext") else ():
         if context.contextType().name == "SQL" and sql:
             before = sql[: context.startIndex()]
@@ -247,6 +250,16 @@ def _sentence(error: Any, sql: str) -> str:
         if context.contextType().name == "DataFrame":
             return f"Spark failed at {context.fragment()} ({context.callSite()}): {said}"
     return f"Spark failed the statement: {said}"
+
+
+def _raised(text: str) -> str:
+    r"""Return what a Python function raised where Spark ran it; empty where none did.
+
+    >>> _raised('Look below.\nTraceback (most recent call last):\n  File "a.py", line 1, in f\nKeyError: 1\n')
+    'a Python function raised KeyError: 1'
+    """
+    found = _TRACE.findall(text)  # an error within another's handling comes last
+    return f"a Python function raised {found[-1]}" if found else ""
 
 
 def _first_line(text: str) -> str:

@@ -8,7 +8,7 @@ from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
 from pyiceberg.io import load_file_io
 from pyiceberg.serializers import FromInputFile
 
-from headwater.metastores._glue_taking import LONGEST_COMMENT
+from headwater.metastores.shapes import LONGEST_COMMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 from headwater._aws import aws_client, aws_errors
 from headwater.errors import MetastoreError
 from headwater.metastores.base import Taking
-from headwater.metastores.shapes import Shape
+from headwater.metastores.shapes import LONGEST_COMMENT, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from headwater.table import TableName
 
-__all__ = ["LONGEST_COMMENT", "GlueTaking"]
+__all__ = ["GlueTaking"]
 
 # The most that one request of Glue makes, and deletes.
 _MADE_AT_ONCE, _DELETED_AT_ONCE = 100, 25
-# Glue's limit on a column's comment; the whole text stays in the Iceberg metadata, and in the definition.
-LONGEST_COMMENT = 255
 
 
 class GlueTaking(Taking):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from headwater import ddl
 from headwater._aws import aws_client, aws_errors
 from headwater.errors import MetastoreError
-from headwater.metastores._glue_taking import LONGEST_COMMENT, GlueTaking
+from headwater.metastores._glue_taking import GlueTaking
 from headwater.metastores.base import Metastore, RawLoad, Registered
+from headwater.metastores.shapes import LONGEST_COMMENT
 from headwater.table import ZONES, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.catalog import Catalog
 
@@ -50,20 +51,34 @@ class GlueMetastore(GlueTaking, Metastore):
 
     def registered(self) -> Sequence[Registered]:
         """Return every table of the zones' databases; those that are not there yet have none."""
-        found: list[Registered] = []
+        return [_registered(zone, entry) for zone, entry in self.entries() if entry.get("TableType") != _VIEW]
+
+    def entries(self) -> Iterator[tuple[Zone, Mapping[str, Any]]]:
+        """Yield what Glue says of every table and view of the zones, whoever made it, a page at a time.
+
+        Raises:
+            MetastoreError: Glue refused or failed.
+        """
         with aws_errors("The tables of the lake cannot be listed", MetastoreError):
             for zone in ZONES:
                 with suppress(self._errors.EntityNotFoundException):
                     for page in self._client.get_paginator("get_tables").paginate(DatabaseName=zone):
-                        tables = (table for table in page["TableList"] if table.get("TableType") != _VIEW)
-                        found += [_registered(zone, table) for table in tables]
-        return found
+                        yield from ((zone, entry) for entry in page["TableList"])
+
+    def entry(self, name: TableName) -> Mapping[str, Any] | None:
+        """Return what Glue says of a table or view; None where it has none.
+
+        Raises:
+            MetastoreError: Glue refused or failed.
+        """
+        with aws_errors(f"{name} cannot be looked at in Glue", MetastoreError):
+            return self._found(name)
 
     def ensure_raw(self, table: Table, location: str) -> None:
         """Create an external text table that splits lines at the delimiter, every column a string."""
         wanted = _table(table, location)
         with aws_errors(f"The table {table} was not made", MetastoreError):
-            if self._found(table) is None:
+            if self._found(table.id) is None:
                 self._create(table, wanted, location.rpartition("/")[0])
 
             def brought_up(known: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +93,7 @@ class GlueMetastore(GlueTaking, Metastore):
         """Return the partitions' locations and parameters."""
         with aws_errors(f"The loads of {table} cannot be listed", MetastoreError):
             if table.partitioning is None:
-                whole = self._found(table)
+                whole = self._found(table.id)
                 shown = {} if whole is None else {"": whole}
             else:
                 shown = {entry["Values"][0]: entry for entry in self._partitions(table)}
@@ -117,15 +132,15 @@ class GlueMetastore(GlueTaking, Metastore):
     def _errors(self) -> Any:
         return self._client.exceptions
 
-    def _found(self, table: Table) -> dict[str, Any] | None:
+    def _found(self, name: TableName) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = self._client.get_table(DatabaseName=table.zone, Name=table.id.name)["Table"]
+            found: dict[str, Any] = self._client.get_table(DatabaseName=name.zone, Name=name.name)["Table"]
         except self._errors.EntityNotFoundException:
             return None
         return found
 
     def _known(self, table: Table) -> dict[str, Any]:
-        found = self._found(table)
+        found = self._found(table.id)
         if found is None:
             raise MetastoreError(f"{table} is not in Glue; it was dropped meanwhile. Load it again to make it anew.")
         return found

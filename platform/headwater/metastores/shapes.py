@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Shape", "partition_input", "table_input"]
+__all__ = ["LONGEST_COMMENT", "Shape", "partition_input", "table_input"]
+
+# Glue's limit on a column's comment; the whole text stays in the Iceberg metadata, and in the definition.
+LONGEST_COMMENT = 255
 
 _COMMENT = "comment"
 _VIEW = "VIRTUAL_VIEW"

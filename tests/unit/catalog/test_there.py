@@ -30,6 +30,15 @@ def test_the_same_type_in_hives_words_is_no_difference(declared, hive):
     assert found([("a", declared, "A."), ("b", "int", "")], [("b", "int", ""), ("a", hive, "A.")]) == ()
 
 
+def test_a_comment_that_glue_has_cut_is_no_difference():
+    """It takes 255 characters; another text of that length is one."""
+    whole = "x" * 300
+
+    assert found([("a", "int", whole)], [("a", "int", whole[:255])]) == ()
+    assert [one.what for one in found([("a", "int", whole)], [("a", "int", "y" * 255)])] == ["comment"]
+    assert [one.what for one in found([("a", "int", whole)], [("a", "int", "x" * 254)])] == ["comment"]
+
+
 def test_what_the_next_write_settles():
     """A missing column, a wider type and another comment: the command that writes the table."""
     told = found([("new", "string", "N."), ("n", "long", "Old."), ("c", "int", "New.")],

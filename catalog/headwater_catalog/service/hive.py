@@ -1,4 +1,4 @@
-"""Follows the metastore's notification log, so that a table made, altered or dropped by anybody shows within seconds.
+"""Follows a Hive Metastore's notification log: what anybody makes, alters or drops shows within seconds.
 
 The log is read on from the last notice that was taken in. When it no longer reaches back that far, or at the very first
 time, every table is looked at once; no table is ever polled.
@@ -7,59 +7,49 @@ time, every table is looked at once; no table is ever polled.
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headwater.box.components.metastore import metastore_client
-from headwater.errors import ComponentError
 from headwater.table import ZONES
 from headwater.words import amount
 
 from headwater_catalog._names import parts_of
 from headwater_catalog.notices import Happening, TableState, notices, table_state
-from headwater_catalog.service.background import Background
+from headwater_catalog.service.following import Follower
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from headwater.profile import Profile
 
     from headwater_catalog.store import Store
 
-__all__ = ["Follower"]
+__all__ = ["HiveFollower"]
 
 _LOG = logging.getLogger("headwater.catalog")
-_LOOK_SECONDS = 1.0
-_AGAIN_SECONDS = 5.0
 _AT_ONCE = 200
 
 
-class Follower(Background):
-    """Takes in what happens in the metastore, from a thread of its own.
+class HiveFollower(Follower):
+    """Takes in what a Hive Metastore's notification log says.
 
     Args:
         profile: Whose metastore.
         store: What it is written to.
     """
 
+    seconds = 1.0
+
     def __init__(self, profile: Profile, store: Store) -> None:
-        super().__init__("follow-metastore")
+        super().__init__()
         self._profile, self._store = profile, store
 
-    def _work(self) -> None:
-        failing = False
-        while not self._stop.is_set():
-            try:
-                with metastore_client(self._profile) as client:
-                    if failing:
-                        _LOG.info("the metastore is followed again")
-                    failing = False
-                    while not self._stop.wait(0 if self._step(client) else _LOOK_SECONDS):
-                        pass
-            except ComponentError as error:
-                if not failing:  # said once, not every few seconds
-                    _LOG.warning("the metastore is not followed: %s", error)
-                failing = True
-                self._stop.wait(_AGAIN_SECONDS)
+    @contextmanager
+    def _looking(self) -> Iterator[Callable[[], bool]]:
+        with metastore_client(self._profile) as client:
+            yield partial(self._step, client)
 
     def _step(self, client: Any) -> bool:
         """Take in what is new and return whether there may be more."""
