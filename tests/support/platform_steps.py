@@ -323,7 +323,7 @@ class Steps:
         history = self._catalog("history?name=curated.loan_state")
         # Engines tell of their statements, too; the run alone knows its partition.
         told = [one for one in history["runs"] if one["partition"] == "2019" and one["ended_at"]]
-        return [one for one in told if _seconds(one["ended_at"]) >= began - 1]
+        return [one for one in told if _seconds(one["ended_at"]) >= began]
 
     def _lineage(self, ask: Callable[[str], Any], name: str) -> Any:
         name = f"{name}_{token_hex(4)}"  # what an earlier table of the same name was made of stays known
