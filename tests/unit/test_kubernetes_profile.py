@@ -227,7 +227,7 @@ def test_an_executor_is_told_all_by_the_driver(monkeypatch):
     told = {"SPARK_DRIVER_URL": "spark://d", "SPARK_EXECUTOR_ID": "1", "SPARK_EXECUTOR_CORES": "2",
             "SPARK_APPLICATION_ID": "app", "SPARK_EXECUTOR_POD_IP": "10.0.0.1", "SPARK_RESOURCE_PROFILE_ID": "0",
             "SPARK_EXECUTOR_POD_NAME": "pod", "SPARK_EXECUTOR_MEMORY": "1024m", "SPARK_JAVA_OPT_10": "-Dz=1",
-            "SPARK_JAVA_OPT_2": "-Da=1"}  # fmt: skip
+            "SPARK_JAVA_OPT_2": "-Da=1", "SPARK_JAVA_OPT_3": "--add-modules=jdk.incubator.vector"}  # fmt: skip
     for name, text in told.items():
         monkeypatch.setenv(name, text)
     arguments = executor_arguments()

@@ -27,6 +27,8 @@ _MAIN = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
 # Beside its heap a process of Java wants classes, compiled code, buffers; here for what an executor loads.
 _BESIDE_HEAP_MEGABYTES = 768
 _OPTION = re.compile(r"SPARK_JAVA_OPT_(\d+)")
+# Spark asks for a module that the images' Java lacks, and computes without it just as well.
+_ABSENT = "--add-modules=jdk.incubator.vector"
 # option of the executor's main class -> the variable in which Spark tells it
 _TOLD = {
     "--driver-url": "SPARK_DRIVER_URL",
@@ -86,7 +88,7 @@ def executor_arguments() -> list[str]:
     """
     given = inherited_env()
     numbered = sorted((int(found[1]), text) for name, text in given.items() if (found := _OPTION.fullmatch(name)))
-    return [*(text for _, text in numbered), _MAIN, *_pairs()]
+    return [*(text for _, text in numbered if not text.startswith(_ABSENT)), _MAIN, *_pairs()]
 
 
 def _pairs() -> list[str]:
