@@ -139,7 +139,10 @@ def read_credentials(home: Path) -> Credentials:
     """
     path = home / CREDENTIALS_FILE
     if not path.exists():
-        raise ConfigError(f"There is no box in {home} yet; start one with `headwater up`, or set HEADWATER_PROJECT.")
+        raise ConfigError(
+            f"There is no box in {home} yet; go to your project's folder or set HEADWATER_PROJECT, or start one with "
+            "`headwater up`."
+        )
     return Credentials({login: (user, password) for login, (user, password) in _read(path).items()})
 
 

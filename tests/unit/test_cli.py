@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
-from headwater.cli import headwater
+from headwater.cli import headwater, ingest
 from headwater.cli.output import as_env, as_json, as_table
 from headwater.cli.sql import _statements, _write
 from headwater.errors import ConfigError
@@ -121,3 +122,15 @@ def test_env_output_survives_the_shell():
 def test_json_output_of_no_rows_is_an_empty_list():
     """Scripts can always parse the answer."""
     assert as_json([]) == "[]"
+
+
+def test_a_long_ingest_says_that_it_is_still_at_work(monkeypatch, capsys):
+    """Every few seconds, on standard error, and not once it has ended."""
+    monkeypatch.setattr(ingest, "_SECONDS_OF_SILENCE", 0.05)
+    with ingest._telling_of_time("raw.rides"):
+        time.sleep(0.2)
+    first, *_ = capsys.readouterr().err.splitlines()
+    time.sleep(0.1)
+
+    assert first == "raw.rides: still at work, 0 s so far"
+    assert capsys.readouterr().err == ""

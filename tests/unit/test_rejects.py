@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from headwater.write._iceberg import turned_away
 from headwater.write._rejects import due
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table.snapshots import Operation, Snapshot, Summary
 
 
@@ -57,3 +59,15 @@ def test_snapshots_of_others_are_passed_over():
 
     found = due(line, "a")
     assert (found.rows, found.heir) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Failed to acquire lock for ('raw', 'x'), state: 2", "raw.x: waiting for its lock; a write that was killed"),
+        ("Requirement failed: branch main has changed", "raw.x: another writer was first, trying again"),
+    ],
+)
+def test_who_waits_is_told_for_whom(said, told):
+    """In words of ours: a lock may be of somebody who is dead."""
+    assert turned_away("raw.x", CommitFailedException(said)).startswith(told)

@@ -39,7 +39,7 @@ def require_made(profile: Profile) -> None:
     if not (profile.project / PROJECT_FILE).is_file():
         raise ConfigError(
             f"There is no {PROJECT_FILE} in {profile.project} or above it, and no box in {profile.home}: "
-            "go to your project's folder, or set HEADWATER_PROJECT and HEADWATER_HOME."
+            "go to your project's folder, or set HEADWATER_PROJECT to it."
         )
     raise ConfigError(f"There is no box in {profile.home} yet; start one with `headwater up`.")
 

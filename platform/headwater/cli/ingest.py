@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +16,11 @@ from headwater.errors import InputError
 from headwater.profile import Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from headwater.files import Ingested
+
+_SECONDS_OF_SILENCE = 10.0
 
 
 @click.command()
@@ -49,7 +56,10 @@ def ingest(
     options = Options(types=_types(types), names=named, format=kind, **wishes)  # type: ignore[arg-type]
     profile = Profile.load()
     require_running(profile)
-    done = ingest_into(Stack.build(profile), list(sources), table=table, options=options, dry_run=dry_run, log=_tell)
+    with _telling_of_time(table):
+        done = ingest_into(
+            Stack.build(profile), list(sources), table=table, options=options, dry_run=dry_run, log=_tell
+        )
     _show(done, dry_run=dry_run)
 
 
@@ -59,6 +69,24 @@ def _types(given: tuple[str, ...]) -> dict[str, str]:
         if not (column and mark and kind):
             raise InputError(f"--type {column}{mark}{kind} is not COLUMN=TYPE, such as --type zip=string.")
     return {column: kind.lower() for column, _, kind in pairs}
+
+
+@contextmanager
+def _telling_of_time(table: str) -> Iterator[None]:
+    """Say every few seconds that it still goes on."""
+    ended, began = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        while not ended.wait(_SECONDS_OF_SILENCE):
+            _tell(f"{table}: still at work, {time.monotonic() - began:.0f} s so far")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _tell(message: str) -> None:

@@ -314,7 +314,8 @@ class Loader:
         for one in originals:
             if one.sha256 in known:
                 raise InputError(
-                    f"{one.source.shown} is in {self.name} already, byte for byte; --again appends it again."
+                    f"{one.source.shown} is in {self.name} already, byte for byte and whole; "
+                    "--again appends it a second time."
                 )
 
     def _told(self, columns: Sequence[Planned], originals: Sequence[_Original]) -> Ingested:

@@ -47,7 +47,8 @@ class HiveMetastore(Metastore):
         from headwater.metastores._guarded import GuardedHiveCatalog  # noqa: PLC0415 - slow to import
 
         # While it waits for a lock it says so for every poll; the write path's log says it once.
-        logging.getLogger("pyiceberg.catalog.hive").setLevel(logging.ERROR)
+        for name in ("pyiceberg.catalog.hive", "pyiceberg.table"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         waiting = {
             "lock-check-min-wait-time": "0.05",
             "lock-check-max-wait-time": "0.2",

@@ -17,7 +17,7 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table.update import ValidatableTableRequirement
 
 from headwater.errors import PublishConflict, WriteError
-from headwater.write._iceberg import iceberg_errors, load, loaded
+from headwater.write._iceberg import iceberg_errors, load, loaded, turned_away
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,7 +122,7 @@ def commit_fence(catalog: Catalog, stage: Stage, log: Callable[[str], None]) -> 
         MetastoreError: The metastore does not answer.
     """
     now = datetime.now(UTC)
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         table = load(catalog, stage.target)
         try:
             with iceberg_errors(f"{stage.name} was not fenced"), table.transaction() as transaction:
@@ -131,7 +131,8 @@ def commit_fence(catalog: Catalog, stage: Stage, log: Callable[[str], None]) -> 
                     transaction.remove_properties(*old)
                 transaction.set_properties({_FENCE + stage.token: now.isoformat(timespec="seconds")})
         except CommitFailedException as error:
-            log(f"{stage.target}: waiting for its lock ({error})")
+            if attempt == 0:
+                log(turned_away(stage.target, error))
             time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - no secret
         else:
             return

@@ -34,6 +34,7 @@ __all__ = [
     "live_files",
     "load",
     "loaded",
+    "turned_away",
     "wait_turn",
 ]
 
@@ -69,6 +70,13 @@ def iceberg_errors(failure: str) -> Iterator[None]:
         said = getattr(error, "message", None) or str(error) or type(error).__name__
         why = full_disk(said) or f"{said}. See that the metastore and the object store run."
         raise MetastoreError(f"{failure}: {why}") from error
+
+
+def turned_away(target: object, error: Exception) -> str:
+    """Return in a sentence why a commit is tried again."""
+    if "acquire lock" in str(error):
+        return f"{target}: waiting for its lock; a write that was killed in its commit holds it for about a minute"
+    return f"{target}: another writer was first, trying again"
 
 
 def wait_turn(attempt: int) -> None:

@@ -42,7 +42,8 @@ def sweep(name: TableName, stack: Stack, log: Callable[[str], None]) -> None:
     Rejects(name=name, stack=stack, log=log).finish()
     if suspects:
         suspects -= _referenced(_table(stack, name))
-        log(f"{name}: removing {len(suspects)} unfinished loads")
+    if suspects:
+        log(f"{name}: removing {len(suspects)} unfinished load{'' if len(suspects) == 1 else 's'}")
         storage.delete(uri for uri in listed if load_id(uri) in suspects)
     storage.delete(dead.values())
 

@@ -18,7 +18,7 @@ from headwater.write._compact import Compaction, batches, files_after
 from headwater.write._expire import expirable, expire
 from headwater.write._fence import fence_and_discard
 from headwater.write._garbage import garbage, look
-from headwater.write._iceberg import TRIES, live_files, load, wait_turn
+from headwater.write._iceberg import TRIES, live_files, load, turned_away, wait_turn
 from headwater.write._lease import expired_leases
 from headwater.write._leftovers import sweep
 from headwater.write._old_loads import old_loads, remove_old_loads, shown_objects
@@ -198,7 +198,8 @@ class Housekeeping:
                 if doomed and not self.dry_run:
                     expire(table, doomed)
             except (CommitFailedException, ValidationException) as error:
-                self.log(f"{self.name}: another writer was first, looking again ({error})")
+                if attempt == 0:
+                    self.log(turned_away(self.name, error))
                 wait_turn(attempt)
                 continue
             if not self.dry_run:

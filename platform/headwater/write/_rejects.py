@@ -166,7 +166,8 @@ class Rejects:
         with suppress(_Settled):
             pending = self._pending(token, ingested_table(self.stack, self.name.rejected))
             with self._load(token) as load:
-                self.log(f"{self.name.rejected}: showing {pending.rows} rejected rows of load {token}")
+                if pending.rows:
+                    self.log(f"{self.name.rejected}: adding {pending.rows} rejected of load {token}")
                 files = [self._copied(token, load)] if pending.rows else []
                 summary = {RUN_MARK: "ingest"}
                 load.publish(
