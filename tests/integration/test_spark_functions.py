@@ -11,6 +11,7 @@ from headwater.project import load_project
 from headwater.stack import Stack
 from headwater.write import write
 from project_tables import forget
+from pyspark.sql.connect.session import SparkSession
 
 pytestmark = pytest.mark.box
 
@@ -59,6 +60,9 @@ def test_functions_of_the_projects_own_run_where_spark_does(project):
     profile = project(4)
     [table] = load_project(profile).tables
     stack = Stack.build(profile)
+    stack.engine("spark").rows("SELECT 1")
+    # As in a thread that did not make the session, after another one has ended.
+    SparkSession._active_session.session = SparkSession._default_session = None
     try:
         write(table, stack, run="test")
         found = stack.engine("trino").rows(f"SELECT id FROM {table} ORDER BY id")

@@ -100,6 +100,8 @@ class ConnectEngine(Engine):
         from headwater.engines._function_body import append  # noqa: PLC0415 - only where pyspark is needed
 
         with self._session("") as session:
+            # What `SparkSession.active()` gives to a body, whichever thread made the session and others have ended.
+            type(session)._active_session.session = session  # noqa: SLF001 - there is no public way
             append(session, job)
 
     @contextmanager
