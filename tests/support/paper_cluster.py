@@ -260,7 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer with a refusal unless whoever asks may."""
         version, _, plural, _ = place_of(self._asked()[0])
         what = f"{version.partition('/')[0]}/{plural}" if "/" in version else plural
-        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        # Whatever the case of the word before it: Python's client says "bearer".
+        token = (self.headers.get("Authorization") or "").partition(" ")[2]
         if self.cluster.may(token, verb, what):
             return True
         self.cluster.refused.append((verb, what))
