@@ -16,7 +16,7 @@ from headwater.errors import MetastoreError
 from headwater.full_disk import full_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile, ManifestEntry
@@ -79,8 +79,10 @@ def turned_away(target: object, error: Exception) -> str:
     return f"{target}: another writer was first, trying again"
 
 
-def wait_turn(attempt: int) -> None:
-    """Wait before a commit is tried again: longer each time, and never as long as the others."""
+def wait_turn(attempt: int, target: object, error: Exception, log: Callable[[str], None]) -> None:
+    """Wait before a commit is tried again, longer each time and never as long as the others; the first time say why."""
+    if attempt == 0:
+        log(turned_away(target, error))
     time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, _LONGEST_WAIT))  # noqa: S311 - no secret
 
 

@@ -25,16 +25,7 @@ from pyiceberg.exceptions import (
 from headwater import layout
 from headwater.errors import MetastoreError, PublishConflict, WriteError
 from headwater.write._fence import NotFenced, Unchanged
-from headwater.write._iceberg import (
-    STAGE_MARK,
-    TABLE_PROPERTIES,
-    TRIES,
-    iceberg_errors,
-    live_files,
-    loaded,
-    turned_away,
-    wait_turn,
-)
+from headwater.write._iceberg import STAGE_MARK, TABLE_PROPERTIES, TRIES, iceberg_errors, live_files, loaded, wait_turn
 from headwater.write._lease import Lease
 from headwater.write._leftovers import below_loads, load_id, sweep
 from headwater.write._publish import published_snapshot
@@ -193,9 +184,7 @@ class FileLoad:
                     f"{self.name} was not published: its files do not fit it ({_short(error)})."
                 ) from error
             except (CommitFailedException, ValidationException, TableAlreadyExistsError) as error:
-                if attempt == 0:
-                    self.log(turned_away(self.name, error))
-                wait_turn(attempt)
+                wait_turn(attempt, self.name, error, self.log)
         raise PublishConflict(f"{self.name} was not published: others kept changing it. Ingest the files again.")
 
     def _create(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headwater import layout
+from headwater.words import amount
 from headwater.write._fence import commit_fence
 from headwater.write._iceberg import iceberg_errors, live_files, loaded
 from headwater.write._lease import expired_leases, leases
@@ -43,7 +44,7 @@ def sweep(name: TableName, stack: Stack, log: Callable[[str], None]) -> None:
     if suspects:
         suspects -= _referenced(_table(stack, name))
     if suspects:
-        log(f"{name}: removing {len(suspects)} unfinished load{'' if len(suspects) == 1 else 's'}")
+        log(f"{name}: removing {amount(len(suspects), 'unfinished load')}")
         storage.delete(uri for uri in listed if load_id(uri) in suspects)
     storage.delete(dead.values())
 

@@ -12,13 +12,12 @@ from pyiceberg.manifest import DataFileContent
 from headwater import layout
 from headwater.errors import PublishConflict, WriteError
 from headwater.keep import Keep
-from headwater.table import TableName
 from headwater.write import Maintained, Upkeep
 from headwater.write._compact import Compaction, batches, files_after
 from headwater.write._expire import expirable, expire
 from headwater.write._fence import fence_and_discard
 from headwater.write._garbage import garbage, look
-from headwater.write._iceberg import TRIES, live_files, load, turned_away, wait_turn
+from headwater.write._iceberg import TRIES, live_files, load, wait_turn
 from headwater.write._lease import expired_leases
 from headwater.write._leftovers import sweep
 from headwater.write._old_loads import old_loads, remove_old_loads, shown_objects
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from headwater.metastores.base import Registered
     from headwater.stack import Stack
     from headwater.storage import Listed
-    from headwater.table import Table
+    from headwater.table import Table, TableName
     from headwater.write._garbage import Ground
 
 __all__ = ["Housekeeping", "upkeeps"]
@@ -65,8 +64,13 @@ def _home(name: TableName, known: Mapping[TableName, Registered]) -> TableName:
 
     Loads of rejected rows into the raw zone are loads like all others.
     """
-    home = TableName(name.zone, name.name.removesuffix(_REJECTED))
+    home = _rejecting(name)
     return home if home in known and name.zone != "raw" else name
+
+
+def _rejecting(name: TableName) -> TableName:
+    """Return the table whose rejected rows a table holds, by its name; itself where that says nothing of them."""
+    return replace(name, name=name.name.removesuffix(_REJECTED))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +156,7 @@ class Housekeeping:
 
     def _show_rejects(self) -> None:
         """Finish ingests of this table, and of the one whose rejected rows it holds while it still says which."""
-        for name in {self.name, replace(self.name, name=self.name.name.removesuffix(_REJECTED))}:
+        for name in {self.name, _rejecting(self.name)}:
             Rejects(name=name, stack=self.stack, log=self.log).finish()
 
     def _sweep(self, catalog: Catalog) -> None:
@@ -198,9 +202,7 @@ class Housekeeping:
                 if doomed and not self.dry_run:
                     expire(table, doomed)
             except (CommitFailedException, ValidationException) as error:
-                if attempt == 0:
-                    self.log(turned_away(self.name, error))
-                wait_turn(attempt)
+                wait_turn(attempt, self.name, error, self.log)
                 continue
             if not self.dry_run:
                 self.stack.storage.delete(one.uri for one in removed)

@@ -11,7 +11,7 @@ from pyiceberg.manifest import DataFile, DataFileContent
 
 from headwater.errors import HeadwaterError, MetastoreError, PublishConflict, WriteError
 from headwater.write._fence import NotFenced
-from headwater.write._iceberg import STAGE_MARK, TRIES, iceberg_errors, live_files, load, turned_away, wait_turn
+from headwater.write._iceberg import STAGE_MARK, TRIES, iceberg_errors, live_files, load, wait_turn
 from headwater.write._stage import iceberg_value, partition_of
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ class Publication:
             try:
                 return self._swap(table)
             except (CommitFailedException, ValidationException) as error:
-                if attempt == 0:
-                    self.log(turned_away(self.stage.target, error))
-                wait_turn(attempt)
+                wait_turn(attempt, self.stage.target, error, self.log)
             except MetastoreError:
                 # The answer may be lost and the commit done all the same.
                 landed = self._landed(catalog)

@@ -10,7 +10,7 @@ from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsEr
 from headwater import ddl, layout
 from headwater.errors import PublishConflict
 from headwater.evolve import plan_evolution
-from headwater.write._iceberg import TABLE_PROPERTIES, TRIES, iceberg_errors, load, loaded, turned_away, wait_turn
+from headwater.write._iceberg import TABLE_PROPERTIES, TRIES, iceberg_errors, load, loaded, wait_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,9 +57,7 @@ def ensure_target(catalog: Catalog, table: Table, bucket: str, log: Callable[[st
         try:
             _evolve(target, table, plan, stale)
         except CommitFailedException as error:
-            if attempt == 0:
-                log(turned_away(table.id, error))
-            wait_turn(attempt)
+            wait_turn(attempt, table.id, error, log)
         else:
             log(f"{table}: changed to its definition")
             return
