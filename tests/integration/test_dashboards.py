@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +20,7 @@ from headwater.box.components.databases import connect
 from headwater.profile import inherited_env
 from headwater.stack import Stack
 from headwater_dashboards.superset import Superset, dashboard_url
+from served import served
 
 pytestmark = pytest.mark.box
 
@@ -72,21 +72,9 @@ def project(loans, tmp_path):
     shutil.copytree(str(files("headwater_dashboards") / "loans"), tmp_path / "dashboards", dirs_exist_ok=True)
     (tmp_path / "headwater.toml").write_text('[project]\nname = "loans"\ndefinitions = ["headwater_assets.loans"]\n')
     profile = type(loans).load({**loans.environment(), "HEADWATER_PROJECT": str(tmp_path)})
-    with _served(profile):
+    with served(profile):
         headwater(profile, "dashboards", "push")
         yield SimpleNamespace(profile=profile, folder=tmp_path / "dashboards", api=Api(profile))
-
-
-@contextmanager
-def _served(profile):
-    """Have the box serve a project for a while; `headwater up` would start Dagster anew, which no dashboard needs."""
-    file = profile.home / "run" / "project"
-    before = file.read_text()
-    file.write_text(str(profile.project))
-    try:
-        yield
-    finally:
-        file.write_text(before)
 
 
 def _push(project, *, check=True):
@@ -243,16 +231,16 @@ def test_two_projects_share_a_table_without_breaking_each_other(project, tmp_pat
         held = project.api("GET", f"/dataset/{project.api.every('dataset')['loan_state']['id']}")["result"]
         return {one["metric_name"] for one in held["metrics"]}
 
-    with _served(theirs):
+    with served(theirs):
         headwater(theirs, "dashboards", "push")
     assert {"theirs", "loans_made"} <= metrics()
     assert _push(project).stdout.startswith("Nothing changed.")
     _rewrite(file, metrics={"loans_made": {"sql": "min(loans)"}})
-    with _served(theirs):
+    with served(theirs):
         assert "has another 'loans_made'" in headwater(theirs, "dashboards", "push", check=False).stderr
     assert {"theirs", "loans_made"} <= metrics()
     _rewrite(file, metrics={})
-    with _served(theirs):
+    with served(theirs):
         headwater(theirs, "dashboards", "push")
     assert "theirs" not in metrics()
 

@@ -24,6 +24,7 @@ from headwater.credentials import password_variable
 from headwater.profile import Profile, inherited_env
 from headwater.stack import Stack
 from headwater_dashboards.superset import Superset, dashboard_url
+from served import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,7 +100,7 @@ def site(box, tmp_path_factory):
     headwater(box, "materialize", "--all", "--stale", timeout=900)
     local = Profile.load({**box.environment(), "HEADWATER_PROJECT": str(made)})
     aws = AwsSite(box)  # it has the box serve its own project again
-    with account_on(box, made) as account, _readers(aws, account), _served(local), _superset(box, account) as seen:
+    with account_on(box, made) as account, _readers(aws, account), served(local), _superset(box, account) as seen:
         password = {password_variable("superset"): box.credentials.password("superset")}
         site = Site(seen, local, {**account, **password, "HEADWATER_SUPERSET": seen.superset}, aws)
         pushed = site.push_here()
@@ -124,18 +125,6 @@ def _readers(aws: AwsSite, account: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         athena.delete_work_group(WorkGroup=f"{name}-reader", RecursiveDeleteOption=True)
-
-
-@contextmanager
-def _served(profile: Profile) -> Iterator[None]:
-    """Have the box serve a project for a while; `headwater up` would start Dagster anew, which no dashboard needs."""
-    file = profile.home / "run" / "project"
-    before = file.read_text()
-    file.write_text(str(profile.project))
-    try:
-        yield
-    finally:
-        file.write_text(before)
 
 
 @contextmanager
