@@ -147,7 +147,8 @@ def selects(selector, labels):
 def test_every_port_is_in_a_policy(objects):
     """What a container listens on for others is let in to by its policy, where anybody calls it."""
     policies = of_kind(objects, "NetworkPolicy")
-    called = {arrow.port for arrow in ARROWS}
+    there = {component_of(pod) for pod in pods(objects).values()}
+    called = {arrow.port for arrow in ARROWS if arrow.caller.replace(":", "-") in there}
     for name, pod in serving(objects).items():
         if not policies:
             continue
@@ -156,6 +157,13 @@ def test_every_port_is_in_a_policy(objects):
             one["containerPort"] for one in pod["spec"]["containers"][0].get("ports", ()) if one["name"] in called
         }
         assert declared <= opened
+
+
+def test_no_rule_is_for_everybody(objects):
+    """One without a peer or a port would let through whatever there is, as where the part it is about is left out."""
+    for name, one in of_kind(objects, "NetworkPolicy").items():
+        for key, rules in (("from", one["spec"].get("ingress")), ("to", one["spec"].get("egress"))):
+            assert all(rule["ports"] and rule[key] for rule in rules or ()), name
 
 
 def test_policies_let_through_the_documented_arrows_and_no_others():

@@ -17,7 +17,7 @@ a component is `COMPONENT:migrate`.
 {{- if eq .program "test" -}}
 {{- $calls = list "trino-tls" "catalog" -}}
 {{- end -}}
-{{- $callers := include "headwater.callers" (dict "core" $core "listens" $listens) | fromJson -}}
+{{- $callers := include "headwater.callers" (dict "root" $root "core" $core "listens" $listens) | fromJson -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -65,13 +65,14 @@ spec:
     - ports: [{ port: {{ int $values.s3.port }}, protocol: TCP }]
       to: {{ include "headwater.cidrs" $values.networkPolicy.external }}
     {{- else }}
+    {{- /* A rule that names nobody would let out to everybody, so there is none for a part that is left out. */ -}}
+    {{- range $number, $name := include "headwater.callees" (dict "root" $root "core" $core "port" $port) | fromJsonArray }}
+    {{- if eq $number 0 }}
     - ports: [{ port: {{ get $core.ports $port }}, protocol: TCP }]
       to:
-        {{- range $name, $one := $core.programs }}
-        {{- if and (has $port $one.listens) (eq (include "headwater.enabled" (dict "root" $root "program" $name)) "true") }}
+    {{- end }}
         - podSelector: { matchLabels: {{ include "headwater.selector" (dict "root" $root "program" $name) | fromYaml | toJson }} }
-        {{- end }}
-        {{- end }}
+    {{- end }}
     {{- end }}
     {{- end }}
     {{- if eq (include "headwater.startsPods" .) "true" }}
@@ -84,13 +85,26 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* Who calls each port of a list, as JSON: port -> programs, bootstraps among them. */}}
+{{/* Which programs of this release listen on a port, as JSON. */}}
+{{- define "headwater.callees" -}}
+{{- $names := list -}}
+{{- range $name, $one := .core.programs -}}
+{{- if and (has $.port $one.listens) (eq (include "headwater.enabled" (dict "root" $.root "program" $name)) "true") -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $names }}
+{{- end }}
+
+{{/* Who of this release calls each port of a list, as JSON: port -> programs, bootstraps among them. */}}
 {{- define "headwater.callers" -}}
 {{- $found := dict -}}
 {{- range $port := .listens -}}
 {{- $names := list -}}
 {{- range $name, $one := $.core.programs -}}
-{{- if has $port $one.calls }}{{ $names = append $names $name }}{{ end -}}
+{{- if and (has $port $one.calls) (eq (include "headwater.enabled" (dict "root" $.root "program" $name)) "true") -}}
+{{- $names = append $names $name -}}
+{{- end -}}
 {{- end -}}
 {{- range $name, $one := $.core.migrations -}}
 {{- if has $port $one.calls }}{{ $names = append $names (printf "%s:migrate" $name) }}{{ end -}}
