@@ -73,7 +73,10 @@ def write_files(files: Mapping[Path, Mapping[str, Any]]) -> None:
             partial.write_text(as_yaml(data), encoding="utf-8")
             partial.replace(file)
         except OSError as error:
-            raise DashboardError(f"{file} cannot be written: {error.strerror}.") from error
+            raise DashboardError(
+                f"{file} cannot be written: {error.strerror}. Where the project is read-only, as in a container, "
+                "set HEADWATER_PROJECT to a copy of it."
+            ) from error
 
 
 @dataclass

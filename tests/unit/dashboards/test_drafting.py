@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import sqlglot
+from headwater.errors import DashboardError
 from headwater_dashboards.documents import Document, Documents, load
 from headwater_dashboards.drafting import draft_of
 from headwater_dashboards.pulling import write_files
@@ -205,3 +206,15 @@ def test_a_document_knows_the_line_of_the_nearest_place():
 
     assert one.at("a", "b", 0) == "x.yaml, line 3"
     assert one.at("z") == "x.yaml, line 1"
+
+
+def test_a_project_that_cannot_be_written_is_one_sentence_with_a_way_out(tmp_path):
+    """As in a container, where it is part of the image."""
+    (tmp_path / "dashboards").write_text("no folder", encoding="utf-8")
+
+    with pytest.raises(DashboardError) as failed:
+        write_files({tmp_path / "dashboards" / "charts" / "rows.yaml": {"title": "Rows"}})
+    assert str(failed.value) == (
+        f"{tmp_path}/dashboards/charts/rows.yaml cannot be written: Not a directory. Where the project is read-only, "
+        "as in a container, set HEADWATER_PROJECT to a copy of it."
+    )
