@@ -256,6 +256,13 @@ def test_commands_for_the_box_name_who_is_to_be_asked_here(given):
         require_supervised(Profile.load(given))
 
 
+def test_the_tour_says_where_credentials_are_in_a_pod(given):
+    """There is no file of them."""
+    done = CliRunner(env=given).invoke(headwater, ["tour"], catch_exceptions=False)
+
+    assert "  credentials        in the environment (shown by `headwater credentials`)\n" in done.output
+
+
 def test_only_a_cluster_runs_workers(given):
     """The box has no place for them."""
     assert TrinoComponent.roles == ("",)

@@ -36,7 +36,7 @@ def tour() -> None:
     if links:
         lines += ["", "Dashboards (log in as Superset's user, see the credentials):", ""]
         lines += [f"  {title:<28} {url}" for title, url in links]
-    kept = profile.credentials_path if profile.given is None else "in .env"
+    kept = profile.credentials_path if profile.given is None else "in the environment"
     lines += ["", f"  credentials        {kept} (shown by `headwater credentials`)", ""]
     lines += ["Three things to try (with .venv/bin on your PATH):", ""]
     lines += [line for command, what in _TRIES for line in (f"  # {what}", f"  {command}", "")]
