@@ -25,6 +25,7 @@ from chart import (
     of_kind,
     pods,
     render,
+    running,
     serving,
     variables,
 )
@@ -145,7 +146,7 @@ def test_every_image_is_pinned(objects):
 
 def test_every_lasting_container_is_probed_by_its_own_probe(objects):
     """At the start, while it serves and when it hangs; the one in this very pod, not whoever is behind the service."""
-    for name, pod in serving(objects).items():
+    for name, pod in running(objects).items():
         container = pod["spec"]["containers"][0]
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             assert container[kind]["exec"]["command"] == ["headwater", "probe", "--here", PROGRAMS[name].name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 
 import pytest
@@ -11,29 +10,29 @@ from chart import (
     CASES,
     DAGSTER,
     ROOT,
-    SPARK,
     VALUES,
     component_of,
     containers,
+    environment_of,
     of_kind,
     pods,
     render,
+    running,
     serving,
     variables,
 )
-from compose_file import image_environment
 from headwater.box.arrows import CLI, PEOPLE, arrows
 from headwater.box.component import MIGRATE
 from headwater.box.components import all_components
-from headwater.box.wiring import cluster_programs, migrating
+from headwater.box.wiring import CLI_LOGINS, cluster_programs, migrating
 from headwater.credentials import LOGINS, password_variable, user_variable
 from headwater.profile import PORTS, SETTINGS, Profile
 from unstarted import FetchedBox
 
 COMPONENTS = all_components()
 PROGRAMS = {one.name.replace(":", "-"): one for one in cluster_programs(COMPONENTS)}
-# A chart has no command line, and people come in by its Ingress.
-ARROWS = [one for one in arrows(cluster_programs(COMPONENTS)) if one.caller not in {CLI, PEOPLE}]
+# People come in by the chart's Ingress.
+ARROWS = [one for one in arrows(cluster_programs(COMPONENTS)) if one.caller != PEOPLE]
 
 
 def test_what_a_process_is_given_is_what_it_needs(objects):
@@ -46,6 +45,8 @@ def test_what_a_process_is_given_is_what_it_needs(objects):
         logins = PROGRAMS[name].component.logins.get(PROGRAMS[name].role, ()) if name in PROGRAMS else ()
         if role == MIGRATE:
             logins = COMPONENTS[component].logins.get(MIGRATE, ())
+        elif name == CLI:
+            logins = CLI_LOGINS
         given = variables(pod["spec"]["containers"][0])
         wanted = {password_variable(login) for login in logins}
         if given.get("HEADWATER_S3") == "aws":
@@ -81,8 +82,8 @@ def test_a_pod_renders_its_process_from_its_own_environment(case, tmp_path):
     services = {
         f"{host}:{port['port']}" for host, one in of_kind(objects, "Service").items() for port in one["spec"]["ports"]
     }
-    for name, pod in serving(objects).items():
-        profile = Profile.load(environment(pod, tmp_path / name))
+    for name, pod in running(objects).items():
+        profile = Profile.load(environment_of(pod, tmp_path / name))
         profile.ensure_home()
         command = PROGRAMS[name].component.command(FetchedBox(profile), PROGRAMS[name].role)
 
@@ -90,25 +91,6 @@ def test_a_pod_renders_its_process_from_its_own_environment(case, tmp_path):
         assert not [text for text in command.argv if "secret-of-" in text]
         named = {found for text in texts for found in re.findall(r"\bhw-[a-z-]+:\d+", text)}
         assert named <= services
-
-
-def environment(pod, home, **more):
-    """Return what a pod's process has: its image's variables, its own, and files where they are mounted."""
-    home.mkdir(parents=True)
-    given = {**image_environment(), **variables(pod["spec"]["containers"][0]), "HEADWATER_ADDRESS": "10.0.0.7"}
-    given = {
-        name: f"secret-of-{text}" if name.startswith("HEADWATER_PASSWORD_") else text for name, text in given.items()
-    }
-    pod_file = home / "pod.json"
-    for setting, made in (("HEADWATER_SPARK_POD", SPARK), ("HEADWATER_RUN_POD", DAGSTER)):
-        if setting in given:
-            pod_file.write_text(json.dumps(pods(render())[made]), encoding="utf-8")
-            given[setting] = str(pod_file)
-    if "HEADWATER_TLS" in given:
-        for file in ("tls.key", "tls.crt"):
-            (home / file).write_text(f"{file}\n", encoding="ascii")
-        given["HEADWATER_TLS"] = str(home)
-    return {**given, "HEADWATER_HOME": str(home / "home"), "HEADWATER_PROJECT": str(home), **more}
 
 
 def test_services_lead_to_the_ports_that_pods_listen_on(objects):
@@ -233,7 +215,7 @@ def test_passwords_that_an_upgrade_adds_are_there_for_its_migrations():
 
 def test_pods_wait_for_their_migration(objects):
     """Whoever has a database begins when it is at this version; PostgreSQL makes its own cluster first."""
-    for name, pod in serving(objects).items():
+    for name, pod in running(objects).items():
         first = [one["command"] for one in pod["spec"].get("initContainers", ()) if one["command"][0] == "headwater"]
         component = PROGRAMS[name].component
         if name == "postgres":
@@ -261,11 +243,11 @@ def test_pages_are_reached_over_tls_by_their_own_names():
 
 
 def test_definitions_come_with_an_image():
-    """The code location and every run have it; the catalog, which has an image of its own, gets its files."""
+    """The code location, the command line and every run have it; the catalog, with an image of its own, its files."""
     found = pods(render(*CASES["own-project"]))
     mine = {name for name, pod in found.items() if pod["spec"]["containers"][0]["image"] == "registry.example/sales:7"}
 
-    assert mine == {"hw-dagster-code", DAGSTER}
+    assert mine == {"hw-dagster-code", "hw-cli", DAGSTER}
     first = {one["name"]: one for one in found["hw-catalog"]["spec"]["initContainers"]}["project"]
     assert (first["image"], first["command"]) == (
         "registry.example/sales:7",

@@ -11,11 +11,13 @@ from itertools import chain
 
 import pytest
 from compose_file import COMPOSE, MissingError, compose_file, environment_of
+from headwater.box.arrows import CLI
 from headwater.box.component import MIGRATE, Component
 from headwater.box.components import all_components
 from headwater.box.envfile import PARTS, ensure_env
 from headwater.box.images import image_of
 from headwater.box.programs import find, programs
+from headwater.box.wiring import CLI_IMAGE, CLI_LOGINS
 from headwater.credentials import LOGINS, password_variable
 from headwater.errors import ConfigError
 from headwater.profile import SETTINGS, Profile
@@ -134,14 +136,20 @@ def test_a_password_that_is_not_given_is_named(name, login, tmp_path):
         program.component.command(FetchedBox(Profile.load(given)), program.role)
 
 
-@pytest.mark.parametrize("name", [*RUNNING, *JOBS])
+def logins_of(name):
+    """Return the logins that the core's own list has for a service."""
+    if name == CLI:
+        return CLI_LOGINS
+    component, _, role = SERVICES[name]["command"][2].partition(":")
+    return COMPONENTS[component].logins.get(MIGRATE if name in JOBS else role, ())
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_what_a_service_is_given_is_what_it_needs(name):
     """The passwords of the core's own list, and no others."""
-    component, _, role = SERVICES[name]["command"][2].partition(":")
-    logins = COMPONENTS[component].logins.get(MIGRATE if name in JOBS else role, ())
     given = {one for one in SERVICES[name]["environment"] if one.startswith("HEADWATER_PASSWORD_")}
 
-    assert given == set(map(password_variable, logins))
+    assert given == set(map(password_variable, logins_of(name)))
 
 
 def _stack(name, project):
@@ -243,7 +251,7 @@ def test_a_service_is_healthy_when_its_own_probe_says_so(name):
 def test_a_service_can_do_no_more_than_it_must(name):
     """No capability, no new privilege, no writing outside its volume, and our own image of this very version."""
     service = SERVICES[name]
-    component = "dagster" if name == "cli" else service["command"][2].partition(":")[0]
+    component = CLI_IMAGE if name == CLI else service["command"][2].partition(":")[0]
 
     assert (service["read_only"], service["cap_drop"], service["security_opt"], service["init"]) == (
         True,

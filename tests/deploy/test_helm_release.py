@@ -93,6 +93,19 @@ def test_a_second_install_finds_the_passwords_of_the_first(cluster):
     assert secrets(cluster)["hw-passwords"] == passwords
 
 
+def test_an_install_says_how_to_run_commands(cluster):
+    """The pod for them by name; nothing about what is left out, or has no files to read."""
+    _, run = cluster
+    within = "kubectl --namespace data exec deployment/hw-cli -- headwater"
+
+    said = run("install", "hw", _CHART)
+    assert f"{within} dashboards push" in said
+    assert "materialize" not in said
+    assert f"{within} materialize --all --stale" in run("upgrade", "hw", _CHART, "--set", "project.image=sales:7")
+    assert "dashboards push" not in run("upgrade", "hw", _CHART, "--set", "superset.enabled=false")
+    assert "exec deployment/hw-cli" not in run("upgrade", "hw", _CHART, "--set", "cli.enabled=false")
+
+
 def test_helm_test_asks_trino_and_the_catalog(cluster):
     """With the commands that people use; the pod may call these two and nobody else."""
     cluster, run = cluster

@@ -11,9 +11,9 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from chart import DAGSTER, pods, render
+from chart import render
 from compose_file import ROOT
-from headwater.box.arrows import CLI, PEOPLE, Arrow, arrows
+from headwater.box.arrows import PEOPLE, Arrow, arrows
 from headwater.box.components import all_components
 from headwater.box.wiring import cluster_programs
 from image_roots import image_roots
@@ -51,7 +51,7 @@ ARROWS = sorted(
         *(
             one
             for one in arrows(cluster_programs(all_components()))
-            if one.caller != CLI and not (one.caller == one.callee and one.caller in ALONE)
+            if not (one.caller == one.callee and one.caller in ALONE)
         ),
         *(Arrow(TEST, port, callee) for port, callee in (("catalog", "catalog"), ("trino-tls", "trino"))),
     ],
@@ -68,10 +68,9 @@ def steps(tools):
     # FROM dagster, with the project in /project: docs/kubernetes.md.
     dagster = images["dagster"]
     images["loans"] = replace(dagster, layers=(str(project.parent), *dagster.layers))
-    objects = render(*VALUES)
     with (
         World(PLACE, [API, PEOPLE], images) as world,
-        Release(world, objects, project, {PROJECT: "loans"}, pods(objects)[DAGSTER]) as release,
+        Release(world, render(*VALUES), {PROJECT: "loans"}) as release,
     ):
         release.up(1800)
         yield Steps(release, release.passwords, release.authority)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from compose_file import image_environment
+from headwater.box.arrows import CLI
 from headwater.box.components import all_components
 from headwater.box.runtimes import Runtimes
 from headwater.box.wiring import wiring
@@ -41,6 +43,7 @@ SWITCHES = {
     "no-superset": "superset.enabled=false",
     "no-dagster": "dagster.enabled=false",
     "no-catalog": "catalog.enabled=false",
+    "no-cli": "cli.enabled=false",
     "fixed-workers": "trino.workers.min=2,trino.workers.max=2",
     "no-policies": "networkPolicy.enabled=false",
     "own-passwords": "passwords.existingSecret=mine",
@@ -118,6 +121,11 @@ def serving(objects: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
+def running(objects: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the pods that last as a program of a component's, by what they are."""
+    return {name: pod for name, pod in serving(objects).items() if name != CLI}
+
+
 def component_of(pod: Mapping[str, Any]) -> str:
     """Return what a pod's label says it is."""
     return str(pod["metadata"]["labels"]["app.kubernetes.io/component"])
@@ -132,6 +140,30 @@ def variables(container: Mapping[str, Any]) -> dict[str, str]:
         field = source.get("fieldRef", {}).get("fieldPath", "")
         found[one["name"]] = f"{reference['name']}:{reference['key']}" if reference else one.get("value", field)
     return found
+
+
+def environment_of(pod: Mapping[str, Any], home: Path) -> dict[str, str]:
+    """Return what a pod's process has: its image's variables, its own, and files where they are mounted.
+
+    Args:
+        pod: One that lasts.
+        home: Folder to make, for what the process keeps and for these files.
+    """
+    home.mkdir(parents=True)
+    given = {**image_environment(), **variables(pod["spec"]["containers"][0]), "HEADWATER_ADDRESS": "10.0.0.7"}
+    given = {
+        name: f"secret-of-{text}" if name.startswith("HEADWATER_PASSWORD_") else text for name, text in given.items()
+    }
+    pod_file = home / "pod.json"
+    for setting, made in (("HEADWATER_SPARK_POD", SPARK), ("HEADWATER_RUN_POD", DAGSTER)):
+        if setting in given:
+            pod_file.write_text(json.dumps(pods(render())[made]), encoding="utf-8")
+            given[setting] = str(pod_file)
+    if "HEADWATER_TLS" in given:
+        for file in ("tls.key", "tls.crt"):
+            (home / file).write_text(f"{file}\n", encoding="ascii")
+        given["HEADWATER_TLS"] = str(home)
+    return {**given, "HEADWATER_HOME": str(home / "home"), "HEADWATER_PROJECT": str(home)}
 
 
 def core() -> str:

@@ -32,11 +32,7 @@ class Deployed(ABC):
 
     @abstractmethod
     def headwater(self, *arguments: str, timeout: float) -> Done:
-        """Run the command line as people do."""
-
-    @abstractmethod
-    def beside_engines(self, *arguments: str, timeout: float) -> Done:
-        """Run the command line where Spark can be reached."""
+        """Run the command line inside."""
 
     @abstractmethod
     def bootstrap(self, component: str, timeout: float) -> Done:
@@ -65,8 +61,6 @@ class ComposeDeployed(Deployed):
     def headwater(self, *arguments: str, timeout: float) -> Done:
         """Run the service ``cli`` once."""
         return self.composed.run(CLI, *arguments, timeout=timeout)
-
-    beside_engines = headwater
 
     def bootstrap(self, component: str, timeout: float) -> Done:
         """Run its service once."""

@@ -186,7 +186,7 @@ class Steps:
 
     def spark(self, statement: str) -> str:
         """Ask Spark."""
-        return _good(self.deployed.beside_engines("sql", "--engine", "spark", statement, timeout=self.within))
+        return self.headwater("sql", "--engine", "spark", statement)
 
     def spread_query(self) -> Any:
         """Ask Trino for what its workers share out and pass to each other."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-import os
 import secrets
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from cluster_account import Accounts
 from composed import Composed
 from deployed import Deployed
-from headwater.box.arrows import PEOPLE, Arrow
+from headwater.box.arrows import CLI, PEOPLE, Arrow
 from headwater.box.components import all_components
 from headwater.box.programs import tiers
 from headwater.credentials import LOGINS, password_variable
@@ -40,8 +38,6 @@ __all__ = ["API", "Release"]
 API, _API_PORT = "kubernetes", 443
 _FRESH = {"Job": {"active": 1}, "Pod": {"phase": "Pending"}}
 _NAMESPACE, _INGRESS = "data", "ingress-nginx"
-# What the command line of people has a login for, as the service `cli` of docker-compose.yml.
-_LOGINS = ("trino", "trino-reader", "superset", "catalog")
 
 
 class Release(Deployed):
@@ -50,14 +46,10 @@ class Release(Deployed):
     Args:
         world: With the hosts ``API`` and ``people``, who come in where the ingress does.
         objects: What the chart renders to.
-        project: Folder of the project.
         images: Stages of images that are not named like theirs.
-        run: The pod of a run, as Dagster starts it.
     """
 
-    def __init__(
-        self, world: World, objects: Sequence[Object], project: Path, images: Mapping[str, str], run: Object
-    ) -> None:
+    def __init__(self, world: World, objects: Sequence[Object], images: Mapping[str, str]) -> None:
         self.objects = [copy.deepcopy(one) for one in objects]
         for one in self.objects:
             one["metadata"]["namespace"] = _NAMESPACE
@@ -68,7 +60,6 @@ class Release(Deployed):
             world.place / "files", self.objects, _NAMESPACE, images, world.place / "accounts",
             {"KUBERNETES_SERVICE_HOST": world.address(API), "KUBERNETES_SERVICE_PORT": str(_API_PORT)},
         )  # fmt: skip
-        self._project, self._run = project, run
         self._members = [
             Member(API, "default", {}, world.address(API)),
             Member(PEOPLE, _INGRESS, {}, world.address(PEOPLE)),
@@ -113,7 +104,7 @@ class Release(Deployed):
         return path
 
     def up(self, seconds: float) -> None:
-        """Start every pod, and return when all jobs are done and all others are ready.
+        """Start every pod, that of the command line last, and return when all jobs are done and all others are ready.
 
         A cluster starts them in any order; one after the other's needs asks the least of the machine.
 
@@ -121,7 +112,7 @@ class Release(Deployed):
             NotReadyError: That was not so in time.
         """
         until = time.monotonic() + seconds
-        for tier in tiers(all_components()):
+        for tier in (*tiers(all_components()), (CLI,)):
             mine = [one for one, service in self.composed.services.items() if self._component(service.at) in tier]
             self.composed.up(mine, until - time.monotonic())
 
@@ -148,32 +139,20 @@ class Release(Deployed):
             self.world.allow(self.links(arrow))
 
     def headwater(self, *arguments: str, timeout: float) -> Done:
-        """Run the command line on people's own machine, where ports lead to the release and names to these ports."""
-        self.authority  # noqa: B018 - written for the command
-        given = {
-            "HEADWATER_PROFILE": "kubernetes", "HEADWATER_RELEASE": "hw", "HEADWATER_PROJECT": str(self._project),
-            "HEADWATER_HOME": str(self.world.place / "people"), "PATH": os.environ["PATH"], "HOME": "/root",
-            **{password_variable(login): self.passwords[login] for login in _LOGINS},
-        }  # fmt: skip
-        env = [f"{name}={text}" for name, text in given.items()]
-        argv = ("env", "-i", *env, sys.executable, "-m", "headwater", *arguments)
-        return self.world.attempt(*argv, at=PEOPLE, timeout=timeout)
-
-    def beside_engines(self, *arguments: str, timeout: float) -> Done:
-        """Run the command line in a pod that is like a run's."""
-        return self._once(self._run, f"beside-{secrets.token_hex(3)}", ("headwater", *arguments), timeout)
+        """Run the command line in its pod, as `kubectl exec` does: in the container that runs, with its variables."""
+        return self.composed.running[f"hw-{CLI}-0"].run("headwater", *arguments, timeout=timeout)
 
     def bootstrap(self, component: str, timeout: float) -> Done:
         """Run its job's pod again."""
         job = next(
             one for one in self.objects if one["kind"] == "Job" and f"-migrate-{component}-" in one["metadata"]["name"]
         )
-        return self._once(job["spec"]["template"], f"again-{component}-{secrets.token_hex(3)}", (), timeout)
+        return self._once(job["spec"]["template"], f"again-{component}-{secrets.token_hex(3)}", timeout)
 
     def release_test(self, timeout: float) -> Done:
         """Run the pod of `helm test`."""
         (pod,) = [one for one in self.objects if one["kind"] == "Pod"]
-        return self._once(pod, f"test-{secrets.token_hex(3)}", (), timeout)
+        return self._once(pod, f"test-{secrets.token_hex(3)}", timeout)
 
     def probe(self, program: str) -> Done:
         """Run the readiness probe of its first pod."""
@@ -224,7 +203,7 @@ class Release(Deployed):
             Door("127.0.0.1", self.port(one["port"]["name"]), addresses[one["name"]], self.port(one["port"]["name"]))
             for one in backends
         ]
-        self.world.publish(PEOPLE, doors, addresses)
+        self.world.publish(PEOPLE, doors)
 
     def _arrow(self, link: Link) -> tuple[str, str, str]:
         ports = {self.port(name): name for name in PORTS}
@@ -237,11 +216,9 @@ class Release(Deployed):
     def _component(self, host: str) -> str:
         return self._program(host).partition(":")[0]
 
-    def _once(self, template: Object, name: str, argv: Sequence[str], timeout: float) -> Done:
+    def _once(self, template: Object, name: str, timeout: float) -> Done:
         """Run a pod like a template to its end."""
         pod = copy.deepcopy({**template, "metadata": {**template["metadata"], "name": name, "namespace": _NAMESPACE}})
-        if argv:
-            pod["spec"]["containers"][0]["command"] = list(argv)
         self._join(pod)
         until, done = time.monotonic() + timeout, None
         for service in self._reader.services(pod):

@@ -239,16 +239,13 @@ class World:
         pairs = (each["concat"] for each in elements)
         return {Link(names.get(one[0], one[0]), names.get(one[1], one[1]), one[2]) for one in pairs}
 
-    def publish(self, people: str, doors: Iterable[Door], names: Iterable[str] = ()) -> None:
-        """Lead people's loopback address to what is published, and have them find it under some names."""
+    def publish(self, people: str, doors: Iterable[Door]) -> None:
+        """Lead people's loopback address to what is published."""
         self.call("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet", at=people)
         rules = "".join(
             f"ip daddr {one.host} tcp dport {one.host_port} dnat to {one.address}:{one.port}; " for one in doors
         )
         self.call("nft", "-f", "-", at=people, given=_PUBLISHED.format(rules=rules))
-        hosts = self.place / "people.hosts"
-        hosts.write_text(f"127.0.0.1 localhost {' '.join(names)}\n", encoding="ascii")
-        self.call("mount", "--bind", str(hosts), "/etc/hosts")
 
     def start(self, service: Service, peers: Iterable[Service] = ()) -> Container:
         """Start a service and return at once.

@@ -81,7 +81,7 @@ true
 {{- if not $values.s3.url }}true{{ end -}}
 {{- else if eq .program "trino:worker" -}}
 {{- if gt (int $values.trino.workers.max) 0 }}true{{ end -}}
-{{- else if has $component (list "spark" "superset" "dagster" "catalog") -}}
+{{- else if has $component (list "spark" "superset" "dagster" "catalog" "cli") -}}
 {{- if (get $values $component).enabled }}true{{ end -}}
 {{- else -}}
 true

@@ -5,6 +5,7 @@ root      the chart's scope
 program   component[:role]
 values    resources and the like
 command   when it is not `headwater run PROGRAM`
+probe     when it is not `headwater probe --here PROGRAM`
 logins, calls, imageOf, name, annotations
           where it is no program of Headwater's own list
 kind      deployment, statefulset, job or template; the last are filled in by who starts them
@@ -17,7 +18,7 @@ kind      deployment, statefulset, job or template; the last are filled in by wh
 {{- $program := get $core.programs .program | default dict -}}
 {{- $logins := .logins | default $program.logins | default list -}}
 {{- $calls := .calls | default $program.calls | default list -}}
-{{- $project := has .program (list "dagster:code" "dagster:runner") -}}
+{{- $project := has .program (list "dagster:code" "dagster:runner" "cli") -}}
 {{- $settings := include "headwater.settings" . | fromYaml -}}
 {{- $lasts := has .kind (list "deployment" "statefulset") -}}
 {{- $trust := or (has "trino-tls" $calls) (eq .program "trino") -}}
@@ -25,7 +26,7 @@ kind      deployment, statefulset, job or template; the last are filled in by wh
 {{- $pods := has .program (list "spark" "dagster:webserver" "dagster:daemon") -}}
 {{- $home := ternary "/scratch" "/var/lib/headwater" (eq .program "spark:executor") -}}
 {{- $authority := and $values.postgres.external.host $values.postgres.external.caConfigMap (has "postgres" $calls) -}}
-{{- $image := .imageOf | default $component -}}
+{{- $image := .imageOf | default $program.component | default $component -}}
 metadata:
   {{- with .name }}
   name: {{ . }}
@@ -129,7 +130,7 @@ spec:
         {{- end }}
       {{- end }}
       {{- if $lasts }}
-      {{- $probe := list "headwater" "probe" "--here" .program }}
+      {{- $probe := .probe | default (list "headwater" "probe" "--here" .program) }}
       startupProbe: { exec: { command: {{ toJson $probe }} }, periodSeconds: 5, timeoutSeconds: 20, failureThreshold: 120 }
       readinessProbe: { exec: { command: {{ toJson $probe }} }, periodSeconds: 30, timeoutSeconds: 20, failureThreshold: 3 }
       # Only what has not worked for long is started anew: who is busy answers late.

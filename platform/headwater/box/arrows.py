@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from headwater.box.programs import Program
 
-__all__ = ["CLI", "PEOPLE", "Arrow", "arrows", "bootstrap"]
+__all__ = ["CLI", "CLI_CALLS", "PEOPLE", "Arrow", "arrows", "bootstrap"]
 
 # Headwater's command line inside, and those who look from outside: browsers and SQL clients.
 CLI, PEOPLE = "cli", "people"
-_CLI_CALLS = ("catalog", "dagster", "metastore", "minio", "spark", "superset", "trino-tls")
+CLI_CALLS = ("catalog", "dagster", "metastore", "minio", "spark", "superset", "trino-tls")
 _PEOPLE_CALL = ("aws-api", "aws-api-spark", "catalog", "dagster", "minio-console", "superset", "trino-tls")
 
 
@@ -66,7 +66,7 @@ def arrows(programs: Iterable[Program]) -> tuple[Arrow, ...]:
     callers = {one.name: one.component.calls.get(one.role, ()) for one in every}
     callers |= {bootstrap(one.component.name): one.component.calls.get(MIGRATE, ()) for one in every}
     found = [(caller, port) for caller, ports in callers.items() for port in ports]
-    found += [(CLI, port) for port in _CLI_CALLS if port in listening]
+    found += [(CLI, port) for port in CLI_CALLS if port in listening]
     found += [(PEOPLE, port) for port in _PEOPLE_CALL if port in listening]
     # What only a cluster has more than one of calls its like at its own port; where it is alone, it calls nobody.
     return tuple(

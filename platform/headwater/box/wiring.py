@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headwater.box.arrows import CLI, CLI_CALLS
 from headwater.box.component import MIGRATE, Component
 from headwater.box.programs import Program, by_default, tiers
 from headwater.credentials import LOGINS, password_variable
@@ -12,7 +13,11 @@ from headwater.profile import PORTS, service_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["cluster_programs", "migrating", "wiring"]
+__all__ = ["CLI_IMAGE", "CLI_LOGINS", "cluster_programs", "migrating", "wiring"]
+
+# The command line inside: whose image it runs on, and its logins; none of them opens a database.
+CLI_IMAGE = "dagster"
+CLI_LOGINS = ("minio", "spark", "trino", "trino-reader", "superset", "catalog")
 
 
 def cluster_programs(components: Mapping[str, Component]) -> tuple[Program, ...]:
@@ -38,19 +43,7 @@ def wiring(components: Mapping[str, Component], first_port: int) -> dict[str, An
     return {
         "ports": {name: first_port + number for number, name in enumerate(PORTS)},
         "passwords": {login: password_variable(login) for login in LOGINS},
-        "programs": {
-            one.name: {
-                "component": one.component.name,
-                "role": one.role,
-                "logins": list(one.component.logins.get(one.role, ())),
-                "calls": list(one.component.calls.get(one.role, ())),
-                "listens": list(one.component.listens.get(one.role, ())),
-                "service": _service(one),
-                "database": one.component.database,
-                "readsProject": one.component.reads_project,
-            }
-            for one in cluster_programs(components)
-        },
+        "programs": {**{one.name: _program(one) for one in cluster_programs(components)}, CLI: _command_line()},
         "migrations": {
             name: {
                 "rank": ranks[name],
@@ -59,6 +52,33 @@ def wiring(components: Mapping[str, Component], first_port: int) -> dict[str, An
             }
             for name in migrating(components)
         },
+    }
+
+
+def _program(one: Program) -> dict[str, Any]:
+    return {
+        "component": one.component.name,
+        "role": one.role,
+        "logins": list(one.component.logins.get(one.role, ())),
+        "calls": list(one.component.calls.get(one.role, ())),
+        "listens": list(one.component.listens.get(one.role, ())),
+        "service": _service(one),
+        "database": one.component.database,
+        "readsProject": one.component.reads_project,
+    }
+
+
+def _command_line() -> dict[str, Any]:
+    """Return what a program is told by, of the command line inside: it calls and is called by nobody."""
+    return {
+        "component": CLI_IMAGE,
+        "role": "",
+        "logins": list(CLI_LOGINS),
+        "calls": list(CLI_CALLS),
+        "listens": [],
+        "service": "",
+        "database": "",
+        "readsProject": True,
     }
 
 
