@@ -23,8 +23,13 @@ _DOC_WIDTH = 60
 _BESIDE = (("made from", "upstreams"), ("read by", "downstreams"))
 
 
-def fact_rows(answer: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what is known of a table as a whole, without what nobody told."""
+def fact_rows(answer: dict[str, Any], page: str) -> list[tuple[str, str]]:
+    """Return what is known of a table as a whole, without what nobody told.
+
+    Args:
+        answer: What the catalog says.
+        page: The address where it shows the table.
+    """
     about = [
         ("table", titled(answer["name"], answer["title"])),
         ("doc", answer["doc"]),
@@ -41,6 +46,7 @@ def fact_rows(answer: dict[str, Any]) -> list[tuple[str, str]]:
         ("commit", _commit(answer)),
         ("dropped", answer["dropped_at"]),
         ("problem", answer["problem"]),
+        ("page", page),
     ]
     return [row for row in about if row[1]]
 

@@ -25,6 +25,7 @@ from headwater_catalog._printed import (
     titled,
 )
 from headwater_catalog.client import Client
+from headwater_catalog.links import table_page
 from headwater_catalog.model import FRESHNESS
 
 __all__ = ["catalog", "explain", "history", "impact", "lineage", "search", "table"]
@@ -63,7 +64,8 @@ def table(name: str, output: str) -> None:
     answer = _ask("table", name=name)
     aliases = [{"alias": one["text"], "kind": one["kind"]} for one in answer["aliases"]]
     lists = (column_rows(answer), difference_rows(answer), check_rows(answer), aliases)
-    parts = [as_table(("what", "value"), fact_rows(answer), width=terminal_width()), *map(objects_as_table, lists)]
+    facts = fact_rows(answer, table_page(Profile.load(), answer["name"]))
+    parts = [as_table(("what", "value"), facts, width=terminal_width()), *map(objects_as_table, lists)]
     _show(answer, output, "\n\n".join(part for part in parts if part))
 
 

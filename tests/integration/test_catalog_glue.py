@@ -27,6 +27,7 @@ from headwater.credentials import password_variable
 from headwater.profile import Profile, inherited_env
 from headwater.stack import Stack
 from headwater_catalog.service.followers import follower_of
+from headwater_catalog.service.lake import Lake
 from headwater_catalog.store import NotFound, Store
 
 pytestmark = pytest.mark.box
@@ -272,6 +273,23 @@ def test_what_changed_while_nobody_looked_is_caught_up(remote, store, trino, nam
     with follower_of(replace(remote), store):
         seen.within(name, lambda one: len(one["columns"]) == 2)
         seen.within(f"{name}_gone", lambda one: one["dropped_at"] is not None)
+
+
+def test_what_can_still_be_read_is_known(remote, trino, name):
+    """Each snapshot until it is expired, and none of a table that is gone."""
+    lake, table = Lake(remote.profile), name.split(".")
+    trino(f"CREATE TABLE {name} AS SELECT 1 AS id")
+    trino(f"INSERT INTO {name} VALUES 2")
+    first, *_, second = (one.snapshot_id for one in remote.metastore.iceberg().load_table(table).metadata.snapshots)
+    rows = [{"table": name, "snapshot": str(one)} for one in (first, second, 7)]
+    lake.mark(rows)
+    assert [one["readable"] for one in rows] == [True, True, False]
+    remote.metastore.iceberg().load_table(table).maintenance.expire_snapshots().by_id(first).commit()
+    lake.mark(rows)
+    assert [one["readable"] for one in rows] == [False, True, False]
+    trino(f"DROP TABLE {name}")
+    lake.mark(rows)
+    assert [one["readable"] for one in rows] == [False, False, False]
 
 
 def test_the_service_itself_follows(box, service, trino, name):

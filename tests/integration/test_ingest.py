@@ -235,6 +235,10 @@ def test_every_format(ingests, lake):
     unnested = "id, deep.s, cardinality(all)"
     assert lake.rows(ingests.table, "trino", unnested) == [(1, "x", 1), (2, None, 0)]
     assert lake.rows(ingests.table, "spark", "id, deep.s, size(all)") == [(1, "x", 1), (2, None, 0)]
+    whole = [lake.stack.engine(one).arrow(f"SELECT * FROM {ingests.table} ORDER BY id") for one in ("trino", "spark")]
+    assert whole[0].to_pylist() == whole[1].to_pylist()
+    assert whole[0].schema.types == whole[1].schema.types
+    assert whole[0].to_pylist()[0] == {"id": 1, "deep": {"k": [1, 2], "s": "x"}, "all": [{"v": 1.5}]}
     where = f"{ingests.table} WHERE id = 1"
     # Trino counts an array's elements from 1, Spark from 0.
     assert lake.rows(where, "trino", "deep.k[2]") == lake.rows(where, "spark", "deep.k[1]") == [(2,)]

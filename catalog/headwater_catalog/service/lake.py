@@ -10,13 +10,14 @@ import gzip
 import json
 import logging
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from headwater.box.components.metastore import metastore_client
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, MetastoreError
 from headwater.stack import Stack
-from headwater.table import ZONES
+from headwater.table import ZONES, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,7 @@ _REMEMBERED = 512
 # The most tables and loads that one answer is looked up for; of the rest it says that it does not know.
 _MOST = 200
 _TIMEOUT_SECONDS = 5.0
+_ASKING = 4
 _GZIP = b"\x1f\x8b"
 
 
@@ -42,7 +44,7 @@ class Lake:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._stack: Stack | None = None
+        self._asking = ThreadPoolExecutor(_ASKING, thread_name_prefix="lake")
         self._known: OrderedDict[str, frozenset[str]] = OrderedDict()  # metadata files never change
         self._lock = Lock()
 
@@ -75,34 +77,37 @@ class Lake:
         found: dict[str, bool] = {}
         try:
             for one in sorted(set(locations))[:_MOST]:
-                found[one] = any(True for _ in self._storage().objects(one))
+                found[one] = any(True for _ in self._stack.storage.objects(one))
         except HeadwaterError as error:
             _LOG.warning("what is still readable is not known: %s", error)
         return found
 
     def _metadata_files(self, names: Iterable[str]) -> dict[str, str | None]:
         """Return each table's metadata file: empty when the table is gone, None when it is no Iceberg table."""
-        found: dict[str, str | None] = {}
-        wanted: dict[str, list[str]] = {}
-        for name in names:
-            zone, _, table = name.partition(".")
-            if zone in ZONES and table:
-                wanted.setdefault(zone, []).append(table)
+        # Also names that no definition may have: engines take others.
+        wanted = {
+            name: TableName(zone, name.removeprefix(f"{zone}."))
+            for name in names
+            for zone in ZONES
+            if name.startswith(f"{zone}.")
+        }
         if not wanted:
-            return found
-        with metastore_client(self._profile, timeout=_TIMEOUT_SECONDS) as client:
-            for zone, tables in wanted.items():
-                found |= dict.fromkeys((f"{zone}.{one}" for one in tables), "")
-                for one in client.get_table_objects_by_name(zone, tables):
-                    found[f"{zone}.{one.tableName}"] = (one.parameters or {}).get("metadata_location")
-        return found
+            return {}
+        # A page does not wait for as long as the metastore's own client does.
+        asked = self._asking.submit(self._stack.metastore.metadata_files, list(wanted.values()))
+        try:
+            found = asked.result(_TIMEOUT_SECONDS)
+        except TimeoutError as error:
+            asked.cancel()
+            raise MetastoreError(f"the metastore has not answered for {_TIMEOUT_SECONDS:.0f} s") from error
+        return {name: found.get(one, "") for name, one in wanted.items()}
 
     def _ids(self, place: str) -> frozenset[str]:
         with self._lock:
             if place in self._known:
                 self._known.move_to_end(place)
                 return self._known[place]
-        raw = self._storage().read(place)
+        raw = self._stack.storage.read(place)
         told = json.loads(gzip.decompress(raw) if raw.startswith(_GZIP) else raw)
         ids = frozenset(str(one["snapshot-id"]) for one in told.get("snapshots") or ())
         with self._lock:
@@ -111,7 +116,6 @@ class Lake:
                 self._known.popitem(last=False)
         return ids
 
-    def _storage(self) -> Any:
-        if self._stack is None:
-            self._stack = Stack.build(self._profile)
-        return self._stack.storage
+    @cached_property
+    def _stack(self) -> Stack:
+        return Stack.build(self._profile)

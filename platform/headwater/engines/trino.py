@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from headwater.dialects import TRINO, Dialect
+from headwater.engines._trino_rows import trino_column
 from headwater.engines.base import Engine, StageJob, as_text, insert_statement, pointed, unreachable
 from headwater.errors import QueryError
 
@@ -22,23 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["TrinoEngine"]
 
 _ROWS_AT_ONCE = 10_000
-_SIMPLE = {
-    "boolean": "bool_",
-    "tinyint": "int8",
-    "smallint": "int16",
-    "integer": "int32",
-    "bigint": "int64",
-    "real": "float32",
-    "double": "float64",
-    "varbinary": "binary",
-    "date": "date32",
-    "varchar": "string",
-    "char": "string",
-    "unknown": "null",
-}
-_TIMESTAMP = re.compile(r"timestamp(\(\d+\))?( with time zone)?")
-_DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
-_ARRAY = re.compile(r"array\((.*)\)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +60,7 @@ class TrinoEngine(Engine):
             rows = cursor.fetchall()
             described = cursor.description or []
         # By position: two columns may bear one name.
-        columns = [_column(pa, [row[at] for row in rows], entry[1]) for at, entry in enumerate(described)]
+        columns = [trino_column([row[at] for row in rows], entry[1]) for at, entry in enumerate(described)]
         return pa.Table.from_arrays(columns, names=[entry[0] for entry in described])
 
     def batches(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -93,11 +77,11 @@ class TrinoEngine(Engine):
             cursor.execute(statement)
             rows = cursor.fetchmany(_ROWS_AT_ONCE)
             described = cursor.description or []
-            empty = [_column(pa, [], entry[1]) for entry in described]
+            empty = [trino_column([], entry[1]) for entry in described]
             schema = pa.schema([(entry[0], one.type) for entry, one in zip(described, empty, strict=True)])
             yield schema
             while rows:
-                columns = [_column(pa, [row[at] for row in rows], entry[1]) for at, entry in enumerate(described)]
+                columns = [trino_column([row[at] for row in rows], entry[1]) for at, entry in enumerate(described)]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
                 rows = cursor.fetchmany(_ROWS_AT_ONCE)
 
@@ -166,25 +150,3 @@ def _sentence(error: Any, sql: str) -> str:
     except (KeyError, TypeError):
         return f"Trino failed the statement: {said} ({error.error_name}, query {error.query_id})."
     return f"Trino refused line {line}, column {column}: {said}\n{pointed(sql, line, column)}".rstrip()
-
-
-def _column(pa: Any, values: list[Any], trino_type: str) -> Any:
-    wanted = _arrow_type(pa, trino_type)
-    if wanted is None:
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-    return pa.array(values, wanted)
-
-
-def _arrow_type(pa: Any, trino_type: str) -> Any:
-    """Return the type of a column; None where text is the faithful form."""
-    simple = _SIMPLE.get(trino_type.partition("(")[0])
-    if simple:
-        return getattr(pa, simple)()
-    if match := _DECIMAL.fullmatch(trino_type):
-        return pa.decimal128(int(match[1]), int(match[2]))
-    if match := _TIMESTAMP.fullmatch(trino_type):
-        return pa.timestamp("us", tz="UTC" if match[2] else None)
-    if match := _ARRAY.fullmatch(trino_type):
-        inner = _arrow_type(pa, match[1])
-        return None if inner is None else pa.list_(inner)
-    return None

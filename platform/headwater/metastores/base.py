@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyiceberg.catalog import Catalog
 
@@ -58,6 +58,16 @@ class Metastore(ABC):
     @abstractmethod
     def registered(self) -> Sequence[Registered]:
         """Return every table of the lake's zones, whoever made it; views are none.
+
+        Raises:
+            MetastoreError: The metastore refused or failed.
+        """
+
+    @abstractmethod
+    def metadata_files(self, names: Iterable[TableName]) -> Mapping[TableName, str | None]:
+        """Return where the Iceberg metadata of each table lies; None where it is no Iceberg table.
+
+        A table that is not there is missing.
 
         Raises:
             MetastoreError: The metastore refused or failed.

@@ -74,6 +74,15 @@ class GlueMetastore(GlueTaking, Metastore):
         with aws_errors(f"{name} cannot be looked at in Glue", MetastoreError):
             return self._found(name)
 
+    def metadata_files(self, names: Iterable[TableName]) -> Mapping[TableName, str | None]:
+        """Ask for each table: a zone may have thousands of others."""
+        entries = {name: self.entry(name) for name in names}
+        return {
+            name: entry.get("Parameters", {}).get("metadata_location")
+            for name, entry in entries.items()
+            if entry is not None
+        }
+
     def ensure_raw(self, table: Table, location: str) -> None:
         """Create an external text table that splits lines at the delimiter, every column a string."""
         wanted = _table(table, location)

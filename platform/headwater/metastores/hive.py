@@ -69,6 +69,21 @@ class HiveMetastore(Metastore):
                     found += [_registered(zone, table) for table in tables if table.tableType != _VIEW]
         return found
 
+    def metadata_files(self, names: Iterable[TableName]) -> Mapping[TableName, str | None]:
+        """Ask once for each zone."""
+        from thrift_files.libraries.thrift_hive_metastore_client import ttypes  # noqa: PLC0415
+
+        wanted: dict[Zone, list[str]] = {}
+        for name in names:
+            wanted.setdefault(name.zone, []).append(name.name)
+        found: dict[TableName, str | None] = {}
+        with self._client("Where tables' metadata lies is not known") as client:
+            for zone, tables in wanted.items():
+                with suppress(ttypes.NoSuchObjectException, ttypes.UnknownDBException):
+                    for one in client.get_table_objects_by_name(zone, tables):
+                        found[TableName(zone, one.tableName)] = (one.parameters or {}).get("metadata_location")
+        return found
+
     def shape(self, name: TableName) -> Shape | None:
         """Return a table in Glue's words."""
         from thrift_files.libraries.thrift_hive_metastore_client import ttypes  # noqa: PLC0415

@@ -32,7 +32,9 @@ def test_a_table_names_who_reads_it_by_title():
     told = {**TABLE, **empty, "labels": [], "terms": [], "said": {}, "size": None, "reads": {"last_at": None}}
     told |= {"upstreams": [], "downstreams": [CHART["name"], "raw.x"], "titles": {CHART["name"]: CHART["title"]}}
 
-    assert dict(fact_rows(told))["read by"] == "Share 30 days behind (chart:behind_30), raw.x"
+    facts = dict(fact_rows(told, "http://127.0.0.1/table"))
+    assert facts["page"] == "http://127.0.0.1/table"
+    assert facts["read by"] == "Share 30 days behind (chart:behind_30), raw.x"
 
 
 def test_impact_fits_a_terminal():
