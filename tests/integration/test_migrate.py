@@ -109,12 +109,12 @@ def moved(up, tables):
 
 def theirs(cloud, sql):
     """Return what Athena answers."""
-    return sorted(tuple(row) for row in cloud.rows(sql))
+    return sorted((tuple(row) for row in cloud.rows(sql)), key=repr)
 
 
 def mine(lake, sql):
     """Return what the box answers, as text."""
-    return sorted(tuple(row) for row in lake.stack.engine("trino").texts(sql)[1])
+    return sorted((tuple(row) for row in lake.stack.engine("trino").texts(sql)[1]), key=repr)
 
 
 def far(lake, cloud):
