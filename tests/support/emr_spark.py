@@ -43,21 +43,29 @@ _ICEBERG = LockedFile(
     "2192a0881ed0f5773b5a83a8820d2b0b2069beec203028643a1c338551007f09",
     47083764,
 )
+# Of the same release as the Hadoop that this Spark brings.
+_HADOOP_AWS = LockedFile(
+    "maven",
+    "org.apache.hadoop:hadoop-aws:3.4.1",
+    "hadoop-aws-3.4.1.jar",
+    "01334a07e179cae2b7e251f24857f11e3759108c9d6a79dcbe362a4295227da2",
+    865554,
+)
 _PORTS = ("spark", "spark-driver", "spark-blocks", "spark-ui")
 _SECONDS = 300
 
 
 def _lock() -> Lock:
-    """Return what a box with that Spark is made of: its Spark and Iceberg, and everything else as it is here."""
+    """Return what a box with that Spark is made of: Spark, Iceberg and S3 client of its own, the rest as it is here."""
     ours = read_lock()
     spark, jars = ours.find("spark"), ours.find("spark-jars")
-    files = tuple(one for one in jars.files if not one.name.startswith("iceberg-"))
+    files = tuple(one for one in jars.files if not one.name.startswith(("iceberg-", "hadoop-")))
     main = f"jars/spark-connect_2.13-{VERSION}.jar"
     return Lock(
         {
             **ours.runtimes,
             "spark": replace(spark, version=VERSION, main=main, files=(_SPARK,)),
-            "spark-jars": replace(jars, version="1.10.1", files=(*files, _ICEBERG)),
+            "spark-jars": replace(jars, version="1.10.1", files=(*files, _ICEBERG, _HADOOP_AWS)),
         }
     )
 

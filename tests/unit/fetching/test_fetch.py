@@ -22,8 +22,9 @@ from headwater.errors import FetchError
 
 # Fetches what a pickle describes, in a process that a test can kill.
 FETCH = """
-import pickle, sys
+import pickle, signal, sys
 from headwater.box.fetch import fetch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and hand that down
 settings, lock = pickle.load(open(sys.argv[1], "rb"))
 fetch(settings, lock=lock)
 """
