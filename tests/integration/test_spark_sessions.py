@@ -57,9 +57,12 @@ session = SparkSession.builder.remote(sys.argv[1]).create()
 rows = session.range(1000).groupBy(F.expr("id % 7").alias("rest")).agg(F.sum(F.expr("id * 7919 + 3")).alias("s"))
 print(rows.count())
 """
+# A shell's background jobs ignore SIGINT, and hand that down.
 ASKING = f"""
+import signal
 from headwater.profile import Profile
 from headwater.stack import Stack
+signal.signal(signal.SIGINT, signal.default_int_handler)
 engine = Stack.build(Profile.load()).engine("spark")
 engine.arrow("SELECT 1")
 print("ready", flush=True)
