@@ -30,6 +30,11 @@ _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     # Two scans of the same files must cut them alike, also when executors came or went between them.
     "spark.sql.files.minPartitionNum": "8",
+    # The client asks for these before it makes a DataFrame of local rows, and Spark 4.0 does not know them; the values
+    # are those of Spark 4.1.
+    "spark.sql.session.localRelationChunkSizeRows": "10000",
+    "spark.sql.session.localRelationChunkSizeBytes": str(16 << 20),
+    "spark.sql.session.localRelationBatchOfChunksSizeBytes": str(1 << 30),
 }
 # What the server says when it no longer knows the session, e.g. after its restart.
 _SESSION_LOST = (
