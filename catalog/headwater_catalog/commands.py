@@ -135,6 +135,8 @@ def impact(*, name: str, fail: bool, limit: int, output: str) -> None:
 def explain(*, name: str, partition: str, column: str, output: str) -> None:
     """Show the very runs, snapshots and files that a table's or chart's numbers come from, and what is still there."""
     answer = _ask("explain", name=name, partition=partition, column=column)
+    if answer["table"] != name:
+        click.echo(f"{name} is {answer['table']}.", err=True)
     writes = [
         {
             "step": one["steps"],

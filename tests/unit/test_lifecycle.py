@@ -57,11 +57,11 @@ def test_a_start_that_takes_too_long_says_what_gives_it_longer(start, monkeypatc
     """The sentence names the setting."""
     made, _ = start
     monkeypatch.setattr(lifecycle, "run_migration", lambda *_: None)
-    monkeypatch.setattr(lifecycle, "why_not_ready", lambda *_: "connection refused")
+    monkeypatch.setattr(lifecycle, "why_not_ready", lambda *_: "connection refused.")
     program = _program()
 
     with pytest.raises(
-        ComponentError, match=r"connection refused, after 1 s; on a slow machine .*HEADWATER_START_TIMEOUT"
+        ComponentError, match=r"connection refused, after 1 s; on a slow or busy machine .*HEADWATER_START_TIMEOUT"
     ):
         lifecycle._start_roles(made, program.component, (program,))
     assert made.supervisor.started == ["superset"]

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["NotFound", "found_moment", "found_node", "found_or_titled", "known_columns", "require_column"]
 
 
+_CANDIDATES = 5
+
+
 class NotFound(LookupError):  # noqa: N818 - reads as the outcome it is
     """There is no such table, column, run or snapshot; its text says which."""
 
@@ -36,19 +39,22 @@ def found_or_titled(connection: Connection[Any], nodes: Nodes, name: str) -> int
     """Return the node that a name means, or the title of a chart, dashboard or dataset.
 
     Raises:
-        NotFound: There is none.
+        NotFound: There is none, or several have that title.
     """
     try:
         return found_node(nodes, name)
     except NotFound:
         titled = connection.execute(
-            """SELECT id FROM node WHERE lower(title) = lower(%s) AND kind <> 'term' AND dropped_at IS NULL
-               ORDER BY kind, name LIMIT 1""",
-            (name,),
-        ).fetchone()
-        if titled is None:
+            """SELECT id, name FROM node WHERE lower(title) = lower(%s) AND kind <> 'term' AND dropped_at IS NULL
+               ORDER BY kind, name LIMIT %s""",
+            (name, _CANDIDATES + 1),
+        ).fetchall()
+        if not titled:
             raise
-        return int(titled[0])
+        if len(titled) > 1:
+            names = [str(one[1]) for one in titled[:_CANDIDATES]] + ["others"] * (len(titled) > _CANDIDATES)
+            raise NotFound(f"More than one is titled {name!r}: {', '.join(names)}; say which by its name.") from None
+        return int(titled[0][0])
 
 
 def found_moment(connection: Connection[Any], text: str) -> datetime:

@@ -81,7 +81,7 @@ def test_the_columns_page_says_that_a_count_has_no_value_of_its_own():
     ways = {"up": {"values": values, "rows": rows, "cut": False}, "down": {"values": [], "rows": [], "cut": False}}
     html = render("column.html", here="", table=about, column="rate", facts=None, ways=ways, titles={})
 
-    assert "Its values come from no column" in html
+    assert "It counts rows, or is made without any column&#39;s value; which rows, stands below." in html
     assert "Which rows count" in html
     assert "filter only" in html
     assert "window only" in html
