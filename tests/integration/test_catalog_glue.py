@@ -277,7 +277,7 @@ def test_what_changed_while_nobody_looked_is_caught_up(remote, store, trino, nam
 
 def test_what_can_still_be_read_is_known(remote, trino, name):
     """Each snapshot until it is expired, and none of a table that is gone."""
-    lake, table = Lake(remote.profile), name.split(".")
+    lake, table = Lake(remote.profile), tuple(name.split("."))
     trino(f"CREATE TABLE {name} AS SELECT 1 AS id")
     trino(f"INSERT INTO {name} VALUES 2")
     first, *_, second = (one.snapshot_id for one in remote.metastore.iceberg().load_table(table).metadata.snapshots)
