@@ -31,6 +31,7 @@ _REMEMBERED = 512
 # The most tables and loads that one answer is looked up for; of the rest it says that it does not know.
 _MOST = 200
 _TIMEOUT_SECONDS = 5.0
+# Questions to the metastore at once; those that it does not answer keep their thread until its client gives up.
 _ASKING = 4
 _GZIP = b"\x1f\x8b"
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NotFound", "found_moment", "found_node", "found_or_titled", "known_columns", "require_column"]
 
-
+# Of those that share a title an error names so many.
 _CANDIDATES = 5
 
 
@@ -52,8 +52,9 @@ def found_or_titled(connection: Connection[Any], nodes: Nodes, name: str) -> int
         if not titled:
             raise
         if len(titled) > 1:
-            names = [str(one[1]) for one in titled[:_CANDIDATES]] + ["others"] * (len(titled) > _CANDIDATES)
-            raise NotFound(f"More than one is titled {name!r}: {', '.join(names)}; say which by its name.") from None
+            names = ", ".join(str(one[1]) for one in titled[:_CANDIDATES])
+            more = ", others" if len(titled) > _CANDIDATES else ""
+            raise NotFound(f"More than one is titled {name!r}: {names}{more}; say which by its name.") from None
         return int(titled[0][0])
 
 

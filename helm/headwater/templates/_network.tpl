@@ -66,12 +66,12 @@ spec:
       to: {{ include "headwater.cidrs" $values.networkPolicy.external }}
     {{- else }}
     {{- /* A rule that names nobody would let out to everybody, so there is none for a part that is left out. */ -}}
-    {{- range $number, $name := include "headwater.callees" (dict "root" $root "core" $core "port" $port) | fromJsonArray }}
-    {{- if eq $number 0 }}
+    {{- with include "headwater.callees" (dict "root" $root "core" $core "port" $port) | fromJsonArray }}
     - ports: [{ port: {{ get $core.ports $port }}, protocol: TCP }]
       to:
-    {{- end }}
-        - podSelector: { matchLabels: {{ include "headwater.selector" (dict "root" $root "program" $name) | fromYaml | toJson }} }
+        {{- range . }}
+        - podSelector: { matchLabels: {{ include "headwater.selector" (dict "root" $root "program" .) | fromYaml | toJson }} }
+        {{- end }}
     {{- end }}
     {{- end }}
     {{- end }}

@@ -239,7 +239,7 @@ def _await_ready(start: _Start, program: Program, began: float) -> None:
             raise _failure(start.box, program.component, f"{program.name}'s probe", program.file_name, why)
         if time.monotonic() - began > limit:
             more = "on a slow or busy machine set HEADWATER_START_TIMEOUT to more"
-            slow = f"{str(why).rstrip('.')}, after {limit:.0f} s; {more}, and say the same command again"
+            slow = f"{why.rstrip('.')}, after {limit:.0f} s; {more}, and say the same command again"
             raise _failure(start.box, program.component, f"{program.name}'s probe", program.file_name, slow)
         if time.monotonic() - told > 10:  # noqa: PLR2004 - a line every ten seconds shows that it is alive
             told = time.monotonic()

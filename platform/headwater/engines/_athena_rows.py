@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from headwater.engines._arrow_types import NAMED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -12,19 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["arrow_schema", "record_batch"]
 
-_TYPES = {
-    "boolean": "bool_",
-    "tinyint": "int8",
-    "smallint": "int16",
-    "integer": "int32",
-    "int": "int32",
-    "bigint": "int64",
-    "float": "float32",
-    "real": "float32",
-    "double": "float64",
-    "varbinary": "binary",
-    "date": "date32",
-}
+_TYPES = {**NAMED, "float": "float32"}
 _LONGEST_DECIMAL = 38
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from headwater.engines._arrow_types import NAMED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -15,21 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["trino_column"]
 
-_SIMPLE = {
-    "boolean": "bool_",
-    "tinyint": "int8",
-    "smallint": "int16",
-    "integer": "int32",
-    "int": "int32",
-    "bigint": "int64",
-    "real": "float32",
-    "double": "float64",
-    "varbinary": "binary",
-    "date": "date32",
-    "varchar": "string",
-    "char": "string",
-    "unknown": "null",
-}
+_SIMPLE = {**NAMED, "varchar": "string", "char": "string", "unknown": "null"}
 _TIMESTAMP = re.compile(r"timestamp(\(\d+\))?( with time zone)?")
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
 _NESTED = ("array(", "map(", "row(")
