@@ -42,9 +42,9 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("HEADWATER_PROFILE", "local", "where everything is: local, in containers compose or kubernetes, or aws"),
+    Setting("HEADWATER_PROFILE", "local", "where everything is: local, compose, kubernetes, aws, or eks"),
     Setting("HEADWATER_PROJECT", ".", f"the folder that holds {PROJECT_FILE}; searched upwards from here"),
-    Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater in the project when empty"),
+    Setting("HEADWATER_HOME", "", "everything the box keeps; .headwater (.headwater-aws) in the project when empty"),
     Setting("HEADWATER_CACHE", "", "fetched runtimes; the user's cache folder when empty"),
     Setting("HEADWATER_PORT", "7700", "first port of the box's block"),
     Setting("HEADWATER_PYPI_MIRROR", "", "simple index to fetch wheels from; pip's own setting when empty"),

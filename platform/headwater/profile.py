@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from headwater._settings import AWS, PROJECT_FILE, SETTINGS, Setting, check, public_urls
@@ -62,9 +62,11 @@ class _Place:
         listen: Address that each component listens on.
         host: Where other components reach a service; ``{service}`` stands for its name, ``{release}`` for the chart's.
         supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
-        given_credentials: The environment holds the logins; else a file of the box, made at its first start.
+        given_credentials: The environment holds the logins; else a file of the box, made at its first start. Where both
+            can be, a box keeps its own unless there are some in the environment: then somebody else starts components.
         trust: Folder in the home with the certificate that clients verify Trino with.
-        keeper: The commands that start, stop and show components, where no supervisor of Headwater's does.
+        home: The box's, in the project.
+        keeper: Who starts, stops and shows components, and how, where no supervisor of Headwater's does.
         adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
         follows_aws: Region, endpoint and keys of the object store are what the AWS clients' own configuration says.
         wants: Settings that have no default here, each with what to do.
@@ -76,6 +78,7 @@ class _Place:
     supervised: bool
     given_credentials: bool
     trust: str
+    home: str = ".headwater"
     keeper: str = ""
     adapters: str = "box"
     follows_aws: bool = False
@@ -83,6 +86,7 @@ class _Place:
     pages: Mapping[str, str] = field(default_factory=lambda: {"trino": "{trino-tls}/ui/"})
 
 
+_CONTAINERS = "components are containers: ask what runs them, for example {}"
 _PLACES = {
     "local": _Place(listen="127.0.0.1", host="127.0.0.1", supervised=True, given_credentials=False, trust="tls"),
     # Every service has a network of its own, whose other members know it by its name.
@@ -92,7 +96,7 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
-        keeper="`docker compose ps`, `logs`, `up` or `down`",
+        keeper=_CONTAINERS.format("`docker compose ps`, `logs`, `up` or `down`"),
     ),
     # A service leads to whichever of its pods are ready, so a pod's own probe does not go through it.
     "kubernetes": _Place(
@@ -101,22 +105,28 @@ _PLACES = {
         supervised=False,
         given_credentials=True,
         trust="trust",
-        keeper="`kubectl get pods`, `kubectl logs`, or `helm upgrade`",
+        keeper=_CONTAINERS.format("`kubectl get pods`, `kubectl logs`, or `helm upgrade`"),
     ),
-    # Lake, metastore and engines are services of an account; what else runs says where it is by the same settings.
     "aws": _Place(
         listen="127.0.0.1",
         host="127.0.0.1",
-        supervised=False,
+        supervised=True,
         given_credentials=True,
         trust="trust",
-        keeper="the console of AWS",
-        adapters="aws",
-        follows_aws=True,
-        wants={"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
-        pages={"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
+        # A box's catalog knows one lake, so a project has a box for each.
+        home=".headwater-aws",
+        keeper="components are started by whoever gave the passwords (HEADWATER_PASSWORD_...) that are in the "
+        "environment; without those a box of this machine keeps them",
     ),
 }
+# Lake, metastore and engines are services of an account; the rest is a box, or pods of the chart.
+_ACCOUNT: dict[str, Any] = {
+    "adapters": "aws",
+    "follows_aws": True,
+    "wants": {"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
+    "pages": {"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
+}
+_PLACES |= {name: replace(_PLACES[place], **_ACCOUNT) for name, place in (("aws", "aws"), ("eks", "kubernetes"))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +203,11 @@ class Profile:
         place = _PLACES[settings["HEADWATER_PROFILE"]]
         _check_wanted(place, settings["HEADWATER_PROFILE"], given)
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
-        home = Path(settings["HEADWATER_HOME"] or project / ".headwater").expanduser().absolute()
+        home = Path(settings["HEADWATER_HOME"] or project / place.home).expanduser().absolute()
         cache = Path(settings["HEADWATER_CACHE"] or _user_cache(given)).expanduser().absolute()
         _check_folder("HEADWATER_HOME", home)
         _check_folder("HEADWATER_CACHE", cache)
+        logins = given_credentials(given) if place.given_credentials else None
         return cls(
             name=settings["HEADWATER_PROFILE"],
             project=project,
@@ -204,18 +215,18 @@ class Profile:
             cache=cache,
             host="127.0.0.1",
             listen=place.listen,
-            supervised=place.supervised,
+            supervised=place.supervised and not (logins and logins.logins),
             trust=home / place.trust,
             first_port=int(settings["HEADWATER_PORT"]),
             settings=settings,
-            given=given_credentials(given) if place.given_credentials else None,
+            given=logins,
             adapters=place.adapters,
             followed=_followed(given, settings["HEADWATER_BUCKET"]) if place.follows_aws else None,
         )
 
     @property
     def keeper(self) -> str:
-        """The commands that start, stop and show components, where no supervisor of Headwater's does."""
+        """Who starts, stops and shows components, and how, where no supervisor of Headwater's does."""
         return _PLACES[self.name].keeper
 
     def port(self, name: str) -> int:
@@ -267,6 +278,11 @@ class Profile:
         """Return every host by which people and components call one of ``PORTS``."""
         public = urlsplit(self.url(name)).hostname or self.host
         return tuple(dict.fromkeys((self.host, "localhost", self.host_of(name), public)))
+
+    @property
+    def lake_elsewhere(self) -> bool:
+        """Lake, metastore and engines are services of an account, so much works without a box."""
+        return self.followed is not None
 
     @property
     def bucket(self) -> str:
@@ -322,7 +338,9 @@ class Profile:
         Raises:
             ConfigError: The box has never been started.
         """
-        return read_credentials(self.home) if self.given is None else self.given
+        if self.given is None or (self.supervised and self.credentials_path.exists()):
+            return read_credentials(self.home)
+        return self.given
 
     def ensure_home(self) -> None:
         """Make the home, and the logins that are missing where the box keeps them.

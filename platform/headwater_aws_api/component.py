@@ -23,6 +23,7 @@ class AwsApiComponent(Component):
     """Glue, Athena and EMR Serverless, for AWS clients that are given its address."""
 
     name = "aws-api"
+    of_lake = True
     needs = ("postgres", "minio", "metastore", "trino")
     runtimes = ("spark", "spark-jars", "java21")  # every EMR job is a Spark of its own
     on_demand = True

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from headwater.box.clients import client_variables
+from headwater.box.components import all_components, box_components
+from headwater.box.programs import to_start
+from headwater.box.serving import require_running, require_supervised
+from headwater.cli import headwater
+from headwater.credentials import ensure_credentials
 from headwater.engines.athena import AthenaEngine
 from headwater.errors import ConfigError
 from headwater.metastores.glue import GlueMetastore
@@ -117,9 +125,71 @@ def test_regions_and_stand_ins_are_those_of_the_aws_clients(tmp_path):
     assert (local.region, local.followed) == ("us-east-1", None)
 
 
-def test_definitions_are_equal_under_local_and_aws():
+def test_a_box_of_it_has_all_but_the_lake(aws):
+    """What an account gives in place of the rest is no part of it; nothing that stays needs what is left out."""
+    box, everything = box_components(aws), all_components()
+
+    assert set(box) == {"postgres", "superset", "dagster", "catalog"}
+    assert set(everything) - set(box) == {"minio", "metastore", "spark", "trino", "aws-api"}
+    assert set(to_start(box, ())) == set(box)
+
+
+def test_its_box_is_not_that_of_local(aws, tmp_path):
+    """One project has a box for each lake; without passwords in the environment one may be started here."""
+    local = Profile.load({"HEADWATER_PROJECT": str(tmp_path)})
+
+    assert (aws.home.name, local.home.name) == (".headwater-aws", ".headwater")
+    assert aws.supervised
+    require_supervised(aws)
+
+
+def test_without_a_box_it_is_no_trouble(aws):
+    """SQL and writes ask the account alone; a password that is wanted all the same has to be given."""
+    require_running(aws)
+
+    with pytest.raises(ConfigError, match=r"password of superset is not here: set HEADWATER_PASSWORD_SUPERSET"):
+        aws.credentials.password("superset")
+    assert not aws.home.exists()
+
+
+def test_with_passwords_given_somebody_else_starts_components(tmp_path):
+    """A task on ECS has no box of its own."""
+    given = {**AWS, "HEADWATER_PROJECT": str(tmp_path), "HEADWATER_PASSWORD_SUPERSET": "s"}
+    there = Profile.load(given)
+
+    assert there.credentials.password("superset") == "s"
+    with pytest.raises(ConfigError, match="Under the profile aws components are started by whoever gave"):
+        require_supervised(there)
+
+
+def test_its_box_keeps_its_own_passwords(aws):
+    """Once it was started, as a local one."""
+    made = ensure_credentials(aws.home)
+
+    assert Profile.load(aws.environment()).credentials == made
+    shown = json.loads(CliRunner(env=aws.environment()).invoke(headwater, ["credentials", "-o", "json"]).stdout)
+    assert {one["login"].partition("-")[0] for one in shown} == set(box_components(aws))
+    assert "TRINO_PASSWORD" not in client_variables(aws)
+    assert client_variables(aws)["SUPERSET_PASSWORD"] == made.password("superset")
+
+
+def test_in_pods_the_rest_is_found_by_the_releases_name(tmp_path):
+    """The chart's components with an account's lake."""
+    given = {"HEADWATER_PROJECT": str(tmp_path), "HEADWATER_RELEASE": "hw", "HEADWATER_BUCKET": "lake-of-tests"}
+    pods = Profile.load({**given, "HEADWATER_PROFILE": "eks"})
+    without = {name: text for name, text in given.items() if name != "HEADWATER_BUCKET"}
+
+    assert (pods.host_of("dagster-code"), pods.supervised) == ("hw-dagster-code", False)
+    assert isinstance(Stack.build(pods).engine("trino"), AthenaEngine)
+    with pytest.raises(ConfigError, match="HEADWATER_BUCKET is not set, and the profile eks"):
+        Profile.load({**without, "HEADWATER_PROFILE": "eks"})
+
+
+@pytest.mark.parametrize("where", ["aws", "eks"])
+def test_definitions_are_equal_under_local_and_aws(where):
     """Keys, upstreams, columns, partitions, checks, bodies and owners of the loans do not depend on where they run."""
-    told = [_told(Profile.load(given, HEADWATER_PROJECT=str(REPOSITORY))) for given in ({}, AWS)]
+    there = {**AWS, "HEADWATER_PROFILE": where}
+    told = [_told(Profile.load(given, HEADWATER_PROJECT=str(REPOSITORY))) for given in ({}, there)]
 
     assert len(told[0]["assets"]) > 7
     assert told[0] == told[1]

@@ -53,6 +53,17 @@ def test_a_folder_without_project_or_box_is_named(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_box_is_of_one_profile(profile, supervisor):
+    """Another profile's lake is another one; a box that no release noted the profile of was a local one."""
+    supervisor.serve_project()
+    other = Profile.load({**profile.environment(), "HEADWATER_PROFILE": "aws", "HEADWATER_BUCKET": "lake-of-tests"})
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"box in .*home is of the profile local, not of aws; set HEADWATER_PROF"):
+            require_running(other)
+        require_running(profile)
+        (profile.home / "run" / "profile").unlink(missing_ok=True)
+
+
 def test_a_project_whose_box_was_never_started_is_told_how(profile):
     """The sentence names the place and the command."""
     with pytest.raises(ConfigError, match=r"no box in .*home yet; start one with `headwater up`"):

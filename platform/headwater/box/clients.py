@@ -35,16 +35,13 @@ def aws_variables(profile: Profile) -> dict[str, str]:
 def client_variables(profile: Profile) -> dict[str, str]:
     """Return the variables that stock clients read, and the box's addresses and logins.
 
-    AWS clients find MinIO by them; the Trino CLI reads ``TRINO_PASSWORD``; psql reads ``PGUSER`` and friends.
+    AWS clients find MinIO by them; the Trino CLI reads ``TRINO_PASSWORD``; psql reads ``PGUSER`` and friends. Where the
+    lake is in an account, the AWS clients' own configuration says what leads there.
     """
     logins = profile.credentials
+    lake = {} if profile.lake_elsewhere else {**aws_variables(profile), **_lake_variables(profile)}
     return {
-        **aws_variables(profile),
-        "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
-        "TRINO_USER": logins.user("trino"),
-        "TRINO_PASSWORD": logins.password("trino"),
-        "TRINO_CA": str(ca_path(profile)),
-        "SPARK_REMOTE": connect_url(profile),
+        **lake,
         "SUPERSET_URL": f"http://{profile.address('superset')}",
         "SUPERSET_USER": logins.user("superset"),
         "SUPERSET_PASSWORD": logins.password("superset"),
@@ -52,4 +49,15 @@ def client_variables(profile: Profile) -> dict[str, str]:
         "PGPORT": str(profile.port("postgres")),
         "PGUSER": logins.user("postgres"),
         "PGPASSWORD": logins.password("postgres"),
+    }
+
+
+def _lake_variables(profile: Profile) -> dict[str, str]:
+    logins = profile.credentials
+    return {
+        "TRINO_SERVER": f"https://{profile.address('trino-tls')}",
+        "TRINO_USER": logins.user("trino"),
+        "TRINO_PASSWORD": logins.password("trino"),
+        "TRINO_CA": str(ca_path(profile)),
+        "SPARK_REMOTE": connect_url(profile),
     }

@@ -163,6 +163,8 @@ class Component(ABC):
     database: ClassVar[str] = ""
     # Started anew when the box is to serve another project.
     reads_project: ClassVar[bool] = False
+    # Part of the lake: under a profile whose lake, metastore and engines are services of an account there is none.
+    of_lake: ClassVar[bool] = False
     # Started only when it is named: it would cost everybody memory that few use.
     on_demand: ClassVar[bool] = False
 

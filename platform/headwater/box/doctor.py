@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "examine"]
 
 GIB = 1024**3
-_MEMORY_NEEDED, _MEMORY_WANTED = 4 * GIB, 7 * GIB
+# Needed and comfortable; without engines there is much less to hold.
+_MEMORY, _MEMORY_WITHOUT_LAKE = (4 * GIB, 7 * GIB), (2 * GIB, 3 * GIB)
 _DISK_NEEDED, _DISK_WANTED = 2 * GIB, 10 * GIB
 _FILES_NEEDED = 4096
 _PYTHONS = ((3, 11), (3, 12))
@@ -85,14 +86,15 @@ def _system(_: Profile) -> Finding:
 def _memory(profile: Profile) -> Finding:
     free = min(psutil.virtual_memory().available, _cgroup_memory())
     mine = _box_memory(profile)
+    needed, wanted = _MEMORY_WITHOUT_LAKE if profile.lake_elsewhere else _MEMORY
     said = f"{free / GIB:.1f} GiB available" + (f", {mine / GIB:.1f} GiB in use by this box" if mine else "")
-    if free + mine < _MEMORY_NEEDED:
-        return Finding("memory", "fail", f"{said}; the box needs {_MEMORY_NEEDED // GIB} GiB. Stop other programs.")
-    if free + mine < _MEMORY_WANTED:
+    if free + mine < needed:
+        return Finding("memory", "fail", f"{said}; the box needs {needed // GIB} GiB. Stop other programs.")
+    if free + mine < wanted:
         return Finding(
             "memory",
             "warn",
-            f"{said}; {_MEMORY_WANTED // GIB} GiB are comfortable. Lower the HEADWATER_*_HEAP settings.",
+            f"{said}; {wanted // GIB} GiB are comfortable. Lower the HEADWATER_*_HEAP settings.",
         )
     return Finding("memory", "ok", said)
 

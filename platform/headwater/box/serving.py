@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headwater.box.component import Box
-from headwater.box.supervisor import Supervisor, served_project
+from headwater.box.supervisor import Supervisor, served_profile, served_project
 from headwater.errors import ComponentError, ConfigError
 from headwater.profile import PROJECT_FILE
 
@@ -19,13 +19,10 @@ def require_supervised(profile: Profile) -> None:
     """Refuse to go on where somebody else than the box's supervisor starts and stops components.
 
     Raises:
-        ConfigError: They are containers.
+        ConfigError: Somebody else does.
     """
     if not profile.supervised:
-        raise ConfigError(
-            f"Under the profile {profile.name} components are containers: ask what runs them, "
-            f"for example {profile.keeper}."
-        )
+        raise ConfigError(f"Under the profile {profile.name} {profile.keeper}.")
 
 
 def require_made(profile: Profile) -> None:
@@ -35,6 +32,7 @@ def require_made(profile: Profile) -> None:
         ConfigError: There is none; the sentence says where it was looked for.
     """
     if profile.credentials_path.exists():
+        _require_same(profile)
         return
     if not (profile.project / PROJECT_FILE).is_file():
         raise ConfigError(
@@ -46,7 +44,7 @@ def require_made(profile: Profile) -> None:
 
 def was_stopped(profile: Profile, component: str) -> bool:
     """Tell whether somebody stopped the box, or is about to; a component that failed is brought back instead."""
-    if not profile.supervised:
+    if not _has_box(profile):
         return False
     supervisor = Supervisor(Box(profile))
     if not supervisor.running():
@@ -64,7 +62,7 @@ def require_running(profile: Profile) -> None:
         ConfigError: There is no such box, or it serves another project.
         ComponentError: It is stopped.
     """
-    if not profile.supervised:
+    if not _has_box(profile):
         return  # its components have names of their own, which lead to no other's
     require_made(profile)
     if not Supervisor(Box(profile)).running():
@@ -74,4 +72,19 @@ def require_running(profile: Profile) -> None:
         raise ConfigError(
             f"The box in {profile.home} serves the project in {served}, not the one in {profile.project}; "
             "`headwater up` switches it."
+        )
+
+
+def _has_box(profile: Profile) -> bool:
+    """Tell whether a box is what a command speaks to; with a lake elsewhere there need not be one."""
+    return profile.supervised and (not profile.lake_elsewhere or profile.credentials_path.exists())
+
+
+def _require_same(profile: Profile) -> None:
+    """Refuse the box of another profile, whose lake is another one."""
+    served = served_profile(profile.home)
+    if served not in (None, profile.name):
+        raise ConfigError(
+            f"The box in {profile.home} is of the profile {served}, not of {profile.name}; "
+            "set HEADWATER_PROFILE to that, or HEADWATER_HOME to a folder of its own."
         )

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from headwater.box.component import Box
     from headwater.box.programs import Program
 
-__all__ = ["MARK", "ProcessState", "Supervisor", "served_project"]
+__all__ = ["MARK", "ProcessState", "Supervisor", "served_profile", "served_project"]
 
 # Every process of a box carries this variable with the box's home, so that none is ever lost.
 MARK = "HEADWATER_BOX"
 
 # The file that names the project. It is not in the environment, which cannot be changed once the supervisor runs.
 _SERVED = "project"
+# The file that names its profile.
+_PROFILE = "profile"
 _START_SECONDS = 15.0
 _CONFIG = """\
 [supervisord]
@@ -137,6 +139,7 @@ class Supervisor:
     def serve_project(self) -> None:
         """Have programs that start from now on serve the project of this box's profile."""
         (self._home / "run" / _SERVED).write_text(str(self._box.profile.project), encoding="utf-8")
+        (self._home / "run" / _PROFILE).write_text(self._box.profile.name, encoding="utf-8")
 
     def start_program(self, program: Program) -> None:
         """Start one program without waiting; a running one is left alone."""
@@ -226,6 +229,15 @@ def served_project(home: Path) -> Path | None:
         return Path((home / "run" / _SERVED).read_text(encoding="utf-8"))
     except OSError:
         return None
+
+
+def served_profile(home: Path) -> str | None:
+    """Return the profile of a box; None when it was never started."""
+    try:
+        return (home / "run" / _PROFILE).read_text(encoding="utf-8")
+    except OSError:
+        # Releases that noted none had boxes of one profile.
+        return "local" if served_project(home) is not None else None
 
 
 def _escape(path: object) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headwater.box.component import Box
-from headwater.box.components import all_components
+from headwater.box.components import all_components, box_components
 from headwater.box.programs import find, programs, to_start, with_needs
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.supervisor import Supervisor, served_project
@@ -37,8 +37,8 @@ def _supervised() -> Profile:
     return profile
 
 
-def _selected(names: tuple[str, ...]) -> tuple[Program, ...]:
-    components = all_components()
+def _selected(profile: Profile, names: tuple[str, ...]) -> tuple[Program, ...]:
+    components = box_components(profile)
     every = programs(components.values())
     chosen = tuple(one for one in every if not names or {one.name, one.component.name} & set(names))
     for name in names:
@@ -57,7 +57,9 @@ def up(names: tuple[str, ...]) -> None:
     from headwater.box.lifecycle import bring_up  # noqa: PLC0415
 
     profile = _supervised()
-    components = all_components()
+    if profile.credentials_path.exists():
+        require_made(profile)
+    components = box_components(profile)
     wanted = to_start(components, names)
     prepare(profile, wanted)
     require_finished(profile.home)
@@ -77,7 +79,7 @@ def down() -> None:
     if not _is_box(profile):
         click.echo(f"There is no box in {profile.home}; there is nothing to stop.")
         return
-    take_down(Box(profile), all_components(), teller(time.monotonic()))
+    take_down(Box(profile), box_components(profile), teller(time.monotonic()))
     click.echo("The box is down.")
 
 
@@ -89,7 +91,7 @@ def status(output: str) -> None:
 
     profile = _supervised()
     require_made(profile)
-    rows = [asdict(one) for one in statuses(Box(profile), programs(all_components().values()))]
+    rows = [asdict(one) for one in statuses(Box(profile), programs(box_components(profile).values()))]
     if output == "json":
         click.echo(as_json(rows))
     elif output == "env":
@@ -111,8 +113,8 @@ def logs(names: tuple[str, ...], following: bool, lines: int) -> None:  # noqa: 
     """Show the components' logs."""
     from headwater.box.logs import follow, recent  # noqa: PLC0415
 
-    home = _supervised().home
-    chosen = _selected(names)
+    profile = _supervised()
+    home, chosen = profile.home, _selected(profile, names)
     for name, line in recent(home, chosen, lines):
         click.echo(f"{name} | {line}" if len(chosen) > 1 else line)
     if following:
@@ -143,10 +145,11 @@ def credentials(output: str) -> None:
     if output == "env":
         click.echo(as_env(client_variables(profile)))
         return
+    there = box_components(profile)
     rows = [
         {"login": login, "user": logins.user(login), "password": logins.password(login), "opens": opens}
         for login, (_, opens) in LOGINS.items()
-        if login in logins.logins
+        if login in logins.logins and any(login == name or login.startswith(f"{name}-") for name in there)
     ]
     click.echo(as_json(rows) if output == "json" else objects_as_table(rows))
 
@@ -161,10 +164,9 @@ def destroy(yes: bool) -> None:  # noqa: FBT001
     if not _is_box(profile):
         raise ConfigError(f"There is no box in {profile.home}; nothing was deleted.")
     if not yes:
-        click.confirm(
-            f"Delete the box in {profile.home} with all its tables, runs, dashboards and backups?", abort=True
-        )
-    take_down(Box(profile), all_components(), teller(time.monotonic()))
+        lake = "; its tables stay in the account" if profile.lake_elsewhere else " and all its tables"
+        click.confirm(f"Delete the box in {profile.home} with its runs, dashboards and backups{lake}?", abort=True)
+    take_down(Box(profile), box_components(profile), teller(time.monotonic()))
     shutil.rmtree(profile.home)
     click.echo(f"{profile.home} is deleted; the files of the project in {profile.project} stay.")
 
@@ -259,7 +261,7 @@ def _serve_this_project(profile: Profile, tell: Callable[[str, str], None]) -> N
     served = served_project(profile.home)
     if served not in (None, profile.project) and Supervisor(Box(profile)).running():
         tell("box", f"serves the project in {served} so far, from now on the one in {profile.project}")
-        switch_project(Box(profile), all_components(), tell)
+        switch_project(Box(profile), box_components(profile), tell)
 
 
 def _for_people(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 import click
 
 from headwater.box.component import Box
-from headwater.box.components import all_components
+from headwater.box.components import box_components
 from headwater.box.programs import programs
 from headwater.box.serving import require_running
 from headwater.profile import Profile
@@ -28,7 +28,7 @@ def tour() -> None:
     profile = Profile.load()
     require_running(profile)
     box = Box(profile)
-    shown = [one for one in all_components().values() if not one.on_demand]
+    shown = [one for one in box_components(profile).values() if not one.on_demand]
     rows = [(one.name, url) for one in programs(shown) if (url := one.component.url(box, one.role))]
     lines = ["", "Headwater is ready.", ""]
     lines += [f"  {name:<18} {url}" for name, url in rows]
@@ -36,7 +36,7 @@ def tour() -> None:
     if links:
         lines += ["", "Dashboards (log in as Superset's user, see the credentials):", ""]
         lines += [f"  {title:<28} {url}" for title, url in links]
-    kept = profile.credentials_path if profile.given is None else "in the environment"
+    kept = profile.credentials_path if profile.supervised else "in the environment"
     lines += ["", f"  credentials        {kept} (shown by `headwater credentials`)", ""]
     lines += ["Three things to try (with .venv/bin on your PATH):", ""]
     lines += [line for command, what in _TRIES for line in (f"  # {what}", f"  {command}", "")]

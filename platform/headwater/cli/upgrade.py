@@ -9,7 +9,7 @@ import click
 
 from headwater.box.backups import KEPT, KEPT_DAYS, backups
 from headwater.box.component import Box
-from headwater.box.components import all_components
+from headwater.box.components import box_components
 from headwater.box.programs import to_start
 from headwater.box.serving import require_made, require_supervised
 from headwater.box.unfinished import require_finished
@@ -55,7 +55,8 @@ def upgrade(names: tuple[str, ...]) -> None:
 
     Cut off at any moment, it goes on when called again.
     """
-    profile, components = _made(), all_components()
+    profile = _made()
+    components = box_components(profile)
     began = time.monotonic()
     wanted = to_start(components, names)
     _keeper(profile, began).upgrade(wanted, partial(prepare, profile, wanted))
@@ -95,4 +96,4 @@ def _made() -> Profile:
 
 
 def _keeper(profile: Profile, began: float | None = None) -> Keeper:
-    return Keeper(Box(profile), all_components(), teller(time.monotonic() if began is None else began))
+    return Keeper(Box(profile), box_components(profile), teller(time.monotonic() if began is None else began))

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from headwater.box.component import Component
+    from headwater.profile import Profile
 
-__all__ = ["CORE", "all_components"]
+__all__ = ["CORE", "all_components", "box_components"]
 
 # name -> module:class; the order is the one that people read in listings.
 CORE = {
@@ -43,6 +44,15 @@ def all_components() -> dict[str, Component]:
             )
         found[point.name] = _load(point)
     return found
+
+
+def box_components(profile: Profile) -> dict[str, Component]:
+    """Return every component that a profile's box has, by name.
+
+    Raises:
+        ConfigError: As of ``all_components``.
+    """
+    return {name: one for name, one in all_components().items() if not (one.of_lake and profile.lake_elsewhere)}
 
 
 def _load(point: EntryPoint) -> Component:

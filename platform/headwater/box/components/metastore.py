@@ -50,6 +50,7 @@ class MetastoreComponent(Component):
     """Hive Metastore 3.1 on the box's PostgreSQL, on the box's address only."""
 
     name = "metastore"
+    of_lake = True
     needs = ("postgres", "minio")
     runtimes = ("metastore", "java21")
     logins: ClassVar[ByRole] = {"": ("metastore-db", "minio"), MIGRATE: ("postgres", "metastore-db", "minio")}

@@ -18,6 +18,7 @@ class MinioComponent(Component):
     """MinIO on one folder."""
 
     name = "minio"
+    of_lake = True
     runtimes = ("minio",)
     logins: ClassVar[ByRole] = {"": ("minio",)}
     listens: ClassVar[ByRole] = {"": ("minio", "minio-console")}

@@ -85,6 +85,7 @@ class SparkComponent(Component):
     """Spark Connect: clients need its address and token, and no Java."""
 
     name = "spark"
+    of_lake = True
     cluster_roles = ("executor",)
     needs = ("metastore", "minio")
     runtimes = ("spark", "spark-jars", "java21")

@@ -32,6 +32,7 @@ class TrinoComponent(Component):
     """A coordinator that is its own worker unless a cluster gives it others; clients come over TLS with a password."""
 
     name = "trino"
+    of_lake = True
     cluster_roles = ("worker",)
     needs = ("metastore", "minio")
     runtimes = ("trino", "java25")
