@@ -202,6 +202,20 @@ def test_a_bucket_of_somebody_else_is_refused(account_stack):
             account_stack.plan({"LakeBucket": "taken-name"})
 
 
+def test_pods_of_a_cluster_become_writer_and_reader_when_asked(account_stack):
+    """Without, nobody but whom the account lets is trusted."""
+    without, plan = account_stack.plan({}), account_stack.plan({"WithCluster": "yes", "Cluster": "ours"})
+
+    assert set(plan.made) - set(without.made) == {"ClusterPods", "ClusterDagster", "ClusterSuperset"}
+    account_stack.deploy({})
+    for name in ("writer", "reader"):
+        role = boto3.client("iam").get_role(RoleName=f"{account_stack.stack}-{name}")["Role"]
+        # moto keeps what AWS::NoValue stands for as nothing; CloudFormation leaves it out.
+        [statement] = filter(None, role["AssumeRolePolicyDocument"]["Statement"])
+        assert "AWS" in statement["Principal"]
+    account_stack.destroy([], print)
+
+
 def test_every_role_and_bucket_of_the_template_is_where_it_should_be():
     """What moto cannot make is at least in the template, with its bound."""
     body = Template.ours().body["Resources"]

@@ -21,6 +21,7 @@ from chart import (
     serving,
     variables,
 )
+from headwater.aws.template import Template
 from headwater.box.arrows import CLI, PEOPLE, arrows
 from headwater.box.component import MIGRATE
 from headwater.box.components import all_components
@@ -30,8 +31,11 @@ from headwater.profile import PORTS, SETTINGS, Profile
 from unstarted import FetchedBox
 
 COMPONENTS = all_components()
+LAKE = {name for name, one in COMPONENTS.items() if one.of_lake}
 PROGRAMS = {one.name.replace(":", "-"): one for one in cluster_programs(COMPONENTS)}
 # People come in by the chart's Ingress.
+# What leads out of the cluster to the services of an account.
+ACCOUNT = {"ports": [{"port": 443, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
 ARROWS = [one for one in arrows(cluster_programs(COMPONENTS)) if one.caller != PEOPLE]
 
 
@@ -51,6 +55,8 @@ def test_what_a_process_is_given_is_what_it_needs(objects):
         wanted = {password_variable(login) for login in logins}
         if given.get("HEADWATER_S3") == "aws":
             wanted.discard(password_variable("minio"))
+        if given["HEADWATER_PROFILE"] == "eks":
+            wanted -= {password_variable(login) for login in LOGINS if login.partition("-")[0] in LAKE}
         assert {one for one in given if one.startswith("HEADWATER_PASSWORD_")} == wanted
 
 
@@ -71,11 +77,12 @@ def test_every_variable_is_one_that_the_profile_reads(objects):
     }
     for pod in pods(objects).values():
         for container in containers(pod):
-            assert set(variables(container)) <= known
-            assert variables(container)["HEADWATER_PROFILE"] == "kubernetes"
+            given = variables(container)
+            assert set(given) <= (known | {"AWS_REGION"} if given["HEADWATER_PROFILE"] == "eks" else known)
+            assert given["HEADWATER_PROFILE"] in ("kubernetes", "eks")
 
 
-@pytest.mark.parametrize("case", ["default", "small", "aws", "other-store", "other-database"])
+@pytest.mark.parametrize("case", ["default", "small", "aws", "athena", "other-store", "other-database"])
 def test_a_pod_renders_its_process_from_its_own_environment(case, tmp_path):
     """It has every password that it needs, shows none in its arguments, and calls others by services that there are."""
     objects = render(*CASES[case])
@@ -170,6 +177,42 @@ def both(rules, key, labelled, ports):
         for peer in rule[key]:
             if set(peer) == {"podSelector"} and selects(peer["podSelector"], labels):
                 yield name, ports[rule["ports"][0]["port"]]
+
+
+def test_with_an_accounts_services_nothing_of_the_lake_is_left():
+    """No pod, service, account, role, policy or password; who would call it calls the account, by TLS alone."""
+    objects = render(*CASES["athena"])
+    policies = of_kind(objects, "NetworkPolicy")
+
+    assert {component_of(pod) for pod in pods(objects).values()}.isdisjoint(LAKE)
+    assert not [one["metadata"]["name"] for one in objects if set(one["metadata"]["name"].split("-")) & LAKE]
+    callers = {one.caller.replace(":", "-") for one in ARROWS if one.callee.partition(":")[0] in LAKE}
+    there = {component_of(pod) for pod in pods(objects).values()}
+    out = {name: one["spec"]["egress"] for name, one in policies.items() if name != "hw-default"}
+    calling = {name.removeprefix("hw-") for name, rules in out.items() if ACCOUNT in rules}
+    assert calling == {*(callers & there), "test"} == {"catalog", "cli", "dagster-runner", "superset", "test"}
+
+
+def test_only_superset_is_the_reader():
+    """What people click can change nothing; the roles that `headwater aws deploy` gives are of the chart's accounts."""
+    objects = render(*CASES["athena"])
+    whose = {component_of(pod): pod["spec"]["serviceAccountName"] for pod in pods(objects).values()}
+    given = {
+        text(one["Properties"]["ServiceAccount"]): one["Properties"]["RoleArn"]["Fn::GetAtt"][0]
+        for one in Template.ours().body["Resources"].values()
+        if one["Type"] == "AWS::EKS::PodIdentityAssociation"
+    }
+
+    assert given == {"hw": "Writer", "hw-dagster": "Writer", "hw-superset": "Reader"}
+    assert set(given) == set(of_kind(objects, "ServiceAccount")) == set(whose.values())
+    assert [name for name, account in whose.items() if account == "hw-superset"] == ["superset"]
+
+
+def text(value):
+    """Return what a value of the template is under its defaults."""
+    template, name = Template.ours(), value.get("Ref")
+    known = template.parameters({})
+    return known[name] if name else value["Fn::Sub"].replace("${ClusterRelease}", known["ClusterRelease"])
 
 
 def test_the_page_shows_every_arrow():

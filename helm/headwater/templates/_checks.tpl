@@ -19,6 +19,15 @@
 {{- if and $values.s3.accessKey (not $values.s3.url) -}}
 {{- fail "s3.accessKey is set, but s3.url is empty, so MinIO is in this release and has its own login; set s3.url or clear s3.accessKey." -}}
 {{- end -}}
+{{- if and $values.aws.enabled (ne $values.s3.url "aws") -}}
+{{- fail (printf "aws.enabled is true, so the lake is in Amazon S3, but s3.url is %q: set it to aws, and s3.bucket and s3.region to those of `headwater aws deploy`." $values.s3.url) -}}
+{{- end -}}
+{{- if and $values.aws.enabled $values.s3.accessKey -}}
+{{- fail "aws.enabled is true, and every AWS client takes its login from the role of its pod: clear s3.accessKey, and set serviceAccount.annotations." -}}
+{{- end -}}
+{{- if and $values.aws.enabled $values.serviceMonitor.enabled -}}
+{{- fail "serviceMonitor.enabled is true, but its figures are Trino's, and with aws.enabled there is none; set one of them to false." -}}
+{{- end -}}
 {{- if lt (int $values.trino.workers.max) (int $values.trino.workers.min) -}}
 {{- fail (printf "trino.workers.max is %d and trino.workers.min is %d; give a max that is not below min." (int $values.trino.workers.max) (int $values.trino.workers.min)) -}}
 {{- end -}}

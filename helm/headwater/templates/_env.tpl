@@ -4,7 +4,7 @@
 {{- $values := .root.Values -}}
 {{- $core := include "headwater.core" .root | fromJson -}}
 - name: HEADWATER_PROFILE
-  value: kubernetes
+  value: {{ ternary "eks" "kubernetes" $values.aws.enabled }}
 - name: HEADWATER_RELEASE
   value: {{ .root.Release.Name }}
 - name: HEADWATER_NAMESPACE
@@ -15,11 +15,24 @@
   value: {{ $values.startTimeoutSeconds | quote }}
 - name: HEADWATER_BUCKET
   value: {{ $values.s3.bucket | quote }}
+{{- if $values.aws.enabled }}
+- name: AWS_REGION
+  value: {{ $values.s3.region | quote }}
+- name: HEADWATER_ATHENA_WORKGROUP
+  value: {{ $values.aws.workGroup | quote }}
+- name: HEADWATER_ATHENA_REUSE
+  value: {{ $values.aws.reuseMinutes | quote }}
+- name: HEADWATER_EMR_APPLICATION
+  value: {{ $values.aws.emr.application | quote }}
+- name: HEADWATER_EMR_ROLE
+  value: {{ $values.aws.emr.role | quote }}
+{{- else }}
 - name: HEADWATER_REGION
   value: {{ $values.s3.region | quote }}
 {{- if $values.s3.url }}
 - name: HEADWATER_S3
   value: {{ $values.s3.url | quote }}
+{{- end }}
 {{- end }}
 {{- if $values.postgres.external.host }}
 - name: HEADWATER_POSTGRES
@@ -51,7 +64,8 @@
   value: {{ $values.s3.accessKey | quote }}
 {{- end }}
 {{- end }}
-{{- if or (ne $login "minio") (not $values.s3.url) $values.s3.accessKey }}
+{{- $elsewhere := and $values.aws.enabled (has (splitList "-" $login | first) $core.lake.components) }}
+{{- if and (not $elsewhere) (or (ne $login "minio") (not $values.s3.url) $values.s3.accessKey) }}
 - name: {{ get $core.passwords $login }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ get $core.passwords $login }} } }
 {{- end }}

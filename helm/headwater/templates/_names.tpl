@@ -72,7 +72,10 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "headwater.enabled" -}}
 {{- $values := .root.Values -}}
 {{- $component := .program | splitList ":" | first -}}
-{{- if hasSuffix ":migrate" .program -}}
+{{- $core := include "headwater.core" .root | fromJson -}}
+{{- if and $values.aws.enabled (has $component $core.lake.components) -}}
+{{- /* Services of the account are in its place. */ -}}
+{{- else if hasSuffix ":migrate" .program -}}
 {{- /* Its policy is there before the part is: the migration of a part that an upgrade adds runs ahead of all else. */ -}}
 true
 {{- else if eq $component "postgres" -}}
@@ -88,12 +91,14 @@ true
 {{- end -}}
 {{- end }}
 
-{{/* The account of a program's pods: only who starts pods has one of its own. */}}
+{{/* The account of a program's pods: who starts pods has one of its own, and who has a role in AWS that only reads. */}}
 {{- define "headwater.account" -}}
 {{- if has .program (list "dagster:webserver" "dagster:daemon") -}}
 {{ .root.Release.Name }}-dagster
 {{- else if eq .program "spark" -}}
 {{ .root.Release.Name }}-spark
+{{- else if and .root.Values.aws.enabled (eq .program "superset") -}}
+{{ .root.Release.Name }}-superset
 {{- else -}}
 {{ .root.Release.Name }}
 {{- end -}}

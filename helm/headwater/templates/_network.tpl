@@ -57,8 +57,11 @@ spec:
   egress:
     - ports: [{ port: 53, protocol: UDP }, { port: 53, protocol: TCP }]
       to: [{ namespaceSelector: {}, podSelector: { matchLabels: {{ toJson $values.networkPolicy.dns }} } }]
+    {{- $account := false }}
     {{- range $port := $calls }}
-    {{- if and (eq $port "postgres") $values.postgres.external.host }}
+    {{- if and $values.aws.enabled (has $port $core.lake.ports) }}
+    {{- $account = true }}
+    {{- else if and (eq $port "postgres") $values.postgres.external.host }}
     - ports: [{ port: {{ int $values.postgres.external.port }}, protocol: TCP }]
       to: {{ include "headwater.cidrs" $values.networkPolicy.external }}
     {{- else if and (eq $port "minio") $values.s3.url }}
@@ -74,6 +77,13 @@ spec:
         {{- end }}
     {{- end }}
     {{- end }}
+    {{- end }}
+    {{- if $account }}
+    - ports: [{ port: 443, protocol: TCP }]
+      to: {{ include "headwater.cidrs" $values.networkPolicy.external }}
+    # The agent on each node that gives pods their role: EKS Pod Identity.
+    - ports: [{ port: 80, protocol: TCP }]
+      to: {{ include "headwater.cidrs" (list "169.254.170.23/32") }}
     {{- end }}
     {{- if eq (include "headwater.startsPods" .) "true" }}
     - ports: {{ include "headwater.ports" $values.networkPolicy.kubernetes.ports }}
@@ -107,7 +117,10 @@ spec:
 {{- end -}}
 {{- end -}}
 {{- range $name, $one := $.core.migrations -}}
-{{- if has $port $one.calls }}{{ $names = append $names (printf "%s:migrate" $name) }}{{ end -}}
+{{- $bootstrap := printf "%s:migrate" $name -}}
+{{- if and (has $port $one.calls) (eq (include "headwater.enabled" (dict "root" $.root "program" $bootstrap)) "true") -}}
+{{- $names = append $names $bootstrap -}}
+{{- end -}}
 {{- end -}}
 {{- $_ := set $found $port $names -}}
 {{- end -}}

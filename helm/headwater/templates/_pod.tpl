@@ -21,7 +21,7 @@ kind      deployment, statefulset, job or template; the last are filled in by wh
 {{- $project := has .program (list "dagster:code" "dagster:runner" "cli") -}}
 {{- $settings := include "headwater.settings" . | fromYaml -}}
 {{- $lasts := has .kind (list "deployment" "statefulset") -}}
-{{- $trust := or (has "trino-tls" $calls) (eq .program "trino") -}}
+{{- $trust := and (not $values.aws.enabled) (or (has "trino-tls" $calls) (eq .program "trino")) -}}
 {{- $tls := eq .program "trino" -}}
 {{- $pods := has .program (list "spark" "dagster:webserver" "dagster:daemon") -}}
 {{- $home := ternary "/scratch" "/var/lib/headwater" (eq .program "spark:executor") -}}

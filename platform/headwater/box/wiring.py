@@ -52,6 +52,16 @@ def wiring(components: Mapping[str, Component], first_port: int) -> dict[str, An
             }
             for name in migrating(components)
         },
+        "lake": _lake(components),
+    }
+
+
+def _lake(components: Mapping[str, Component]) -> dict[str, Any]:
+    """Return what there is none of where lake, metastore and engines are services of an account."""
+    every = [one for one in cluster_programs(components) if one.component.of_lake]
+    return {
+        "components": list(dict.fromkeys(one.component.name for one in every)),
+        "ports": sorted({port for one in every for port in one.component.listens.get(one.role, ())}),
     }
 
 
