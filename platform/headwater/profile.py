@@ -338,9 +338,9 @@ class Profile:
         Raises:
             ConfigError: The box has never been started.
         """
-        if self.given is None or (self.supervised and self.credentials_path.exists()):
-            return read_credentials(self.home)
-        return self.given
+        if self.given is not None and (self.given.logins or not self.credentials_path.exists()):
+            return self.given
+        return read_credentials(self.home)
 
     def ensure_home(self) -> None:
         """Make the home, and the logins that are missing where the box keeps them.
