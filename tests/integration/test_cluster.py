@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -15,8 +17,9 @@ from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.components.databases import connect, ensure_database, is_migrated, mark_migrated
 from headwater.box.readiness import wait_for_migration, wait_for_needs
-from headwater.credentials import Credentials
+from headwater.credentials import Credentials, password_variable, user_variable
 from headwater.errors import ComponentError
+from headwater.profile import Profile, inherited_env
 from headwater_catalog.notices import TableState
 from headwater_catalog.service.leading import Leader
 from headwater_catalog.store._follow import followed
@@ -131,6 +134,33 @@ def test_a_process_waits_until_its_migration_is_done_elsewhere(box):
         with connect(box, "postgres", database="postgres") as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name}")
             connection.execute(f"DROP ROLE IF EXISTS {name}")
+
+
+def test_a_run_that_finds_no_database_waits_for_it(box, tmp_path):
+    """Its process becomes what the launcher wants once the database is there, at this version; until then it stays."""
+    catalog, name = all_components()["catalog"], f"waiting_{uuid.uuid4().hex[:8]}"
+    given = {
+        "HEADWATER_PROFILE": "kubernetes",
+        "HEADWATER_HOME": str(tmp_path),
+        "HEADWATER_PROJECT": str(tmp_path),
+        "HEADWATER_POSTGRES": box.address("postgres"),
+        user_variable("catalog-db"): name,
+        **{password_variable(one): box.credentials.password(one) for one in ("catalog", "catalog-db", "postgres")},
+    }
+    mine = Profile.load(given)
+    command = [sys.executable, "-m", "headwater", "exec", "--wait", "catalog", "echo", "begun"]
+    with subprocess.Popen(command, env=inherited_env(**given), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(5)
+            ensure_database(mine, "catalog-db")
+            mark_migrated(mine, catalog)
+            assert process.communicate(timeout=30)[0] == "begun\n"
+        finally:
+            process.kill()
+            with connect(box, "postgres", database="postgres") as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS {name}")
+                connection.execute(f"DROP ROLE IF EXISTS {name}")
 
 
 def test_a_migration_waits_for_what_it_calls_and_nothing_else(box):

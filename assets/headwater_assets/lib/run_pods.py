@@ -50,7 +50,8 @@ def pod_launcher(box: Box, file: str) -> dict[str, Any]:
         "run_k8s_config": {
             "container_config": container,
             "pod_spec_config": spec,
-            # A run is the launcher's to start again, never Kubernetes'.
+            # A run is the launcher's to start again, never Kubernetes'. Until it has said that it began, Dagster does
+            # not look for its pod, so that waits for a database that is away (`exec --wait`), and does not end.
             "job_spec_config": {"backoff_limit": 0, "ttl_seconds_after_finished": 86400},
         },
     }

@@ -194,6 +194,6 @@ spec:
 {{- end }}
 
 {{- define "headwater.pods.dagster" -}}
-{{- $pod := dict "root" . "program" "dagster:runner" "kind" "template" "values" .Values.dagster.runs "command" (list "headwater" "exec" "dagster:code") -}}
+{{- $pod := dict "root" . "program" "dagster:runner" "kind" "template" "values" .Values.dagster.runs "command" (list "headwater" "exec" "--wait" "dagster:code") -}}
 {{ include "headwater.pod" $pod | fromYaml | merge (dict "apiVersion" "v1" "kind" "Pod") | toPrettyJson }}
 {{- end }}

@@ -188,13 +188,18 @@ def run(name: str) -> None:
 
 
 @click.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--wait", is_flag=True, help="First wait for the component's migration, elsewhere, as `migrated` does.")
 @click.argument("name", metavar="COMPONENT[:ROLE]")
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENT]...")
-def execute(name: str, argv: tuple[str, ...]) -> None:
+def execute(name: str, argv: tuple[str, ...], *, wait: bool) -> None:
     """Render a component's configuration and become a program of its own, with its variables and in its folder."""
+    from headwater.box.readiness import wait_for_migration  # noqa: PLC0415
+
     profile = Profile.load()
     profile.ensure_home()
     program = find(all_components(), name)
+    if wait:
+        wait_for_migration(Box(profile), program.component)
     command = program.component.command(Box(profile), program.role)
     os.chdir(command.cwd or profile.home)
     os.execvpe(argv[0], list(argv), inherited_env(**command.env))  # noqa: S606 - no shell is wanted
