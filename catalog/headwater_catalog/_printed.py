@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from headwater.words import amount
+
 from headwater_catalog.model import decides_rows, how_in_words
 
 __all__ = [
@@ -86,8 +88,8 @@ def _figures(answer: dict[str, Any]) -> list[tuple[str, str]]:
         ("written since", str(known.get("written_since") or "")),
     ]
     if reads["last_at"]:
-        often = f"{reads['last_7_days']} queries in 7 days, {reads['last_30_days']} in 30, last {reads['last_at']}"
-        told.append(("read", often))
+        week, month = amount(reads["last_7_days"], "query"), reads["last_30_days"]
+        told.append(("read", f"{week} in 7 days, {month} in 30, last {reads['last_at']}"))
     return told
 
 

@@ -151,7 +151,9 @@ def test_two_boxes_run_side_by_side_and_down_leaves_no_process(box, tmp_path):
         headwater(other, "up", "minio", "postgres")
         assert {row["name"] for row in _status(other).values() if row["ready"]} == {"minio", "postgres"}
     finally:
-        headwater(other, "down")
+        said = headwater(other, "down").stdout
 
+    # Nothing is told of what did not run.
+    assert [line.split("]")[1].split() for line in said.splitlines()[:-1]] == [["minio,", "postgres", "stopped"]]
     assert members(other.home) == []
     assert all(row["ready"] for row in _status(box).values())

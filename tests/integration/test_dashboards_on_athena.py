@@ -201,6 +201,18 @@ def test_every_chart_is_drawn_with_rows_of_athena(moved, site):
     assert {one["Status"]["State"] for one in asked} == {"SUCCEEDED"}
 
 
+def test_sql_lab_lists_what_there_is(moved, site):
+    """Schemas, tables and columns, as Athena tells them: what somebody chooses from who writes a query."""
+    lakes = {one["database_name"]: one["id"] for one in site.api("GET", "/database/")["result"]}
+    lake = f"/database/{lakes[f'Lake {site.local.bucket}']}"
+    tables = {one["value"] for one in site.api("GET", f"{lake}/tables/?q=(schema_name:curated)")["result"]}
+    columns = site.api("GET", f"{lake}/table_metadata/?schema=curated&name=loan_state")["columns"]
+
+    assert {"raw", "partitioned", "curated"} <= set(site.api("GET", f"{lake}/schemas/")["result"])
+    assert {"loan_state", "loan_vintage", "loan_seller_risk"} <= tables
+    assert {one["name"]: one["type"] for one in columns}["loans"] == "BIGINT"
+
+
 def _seen(site: Site, slugs: Mapping[str, int]) -> tuple[list[Any], list[dict[str, Any]]]:
     """Look at dashboards with so many charts; return what is drawn, and what Superset answered to the charts."""
     answers: list[dict[str, Any]] = []

@@ -24,7 +24,7 @@ from headwater.errors import ComponentError
 from headwater.profile import inherited_env
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from headwater.box.component import Box, Component
@@ -108,11 +108,12 @@ def take_down(box: Box, components: Mapping[str, Component], say: Callable[[str,
     supervisor = Supervisor(box)
     if supervisor.running():
         for tier in reversed(tiers(components)):
-            wave = programs(components[name] for name in tier)
+            wave = [one for one in programs(components[name] for name in tier) if supervisor.state(one).kept]
             for program in wave:
                 supervisor.stop_program(program)
             _await_stopped(supervisor, wave)
-            say(", ".join(tier), "stopped")
+            if wave:
+                say(", ".join(dict.fromkeys(one.component.name for one in wave)), "stopped")
         supervisor.shutdown()
     left = _outlasting(box.profile.home)
     if left:
@@ -256,7 +257,7 @@ def _failure(box: Box, component: Component, what: str, file_name: str, why: str
     )
 
 
-def _await_stopped(supervisor: Supervisor, wave: tuple[Program, ...]) -> None:
+def _await_stopped(supervisor: Supervisor, wave: Sequence[Program]) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while time.monotonic() < deadline:
         states = [supervisor.state(one) for one in wave]
