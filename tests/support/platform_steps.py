@@ -83,7 +83,7 @@ _STEPS = {
     ("spark", "spark-blocks"): "spark_broadcast",
     ("spark:executor", "spark-driver"): "spark_query",
     ("spark:executor", "spark-blocks"): "spark_broadcast",
-    ("spark:executor", "minio"): "spark_query",
+    ("spark:executor", "minio"): "spark_read",
     (TEST, "catalog"): "release_test",
     (TEST, "trino-tls"): "release_test",
 }
@@ -176,7 +176,13 @@ class Steps:
     def spark_broadcast(self) -> str:
         """Have Spark's driver fetch from an executor what is too large to be sent with its answer, and hand it out."""
         side = "(select id, uuid() as mark from range(200000))"
-        return self.spark(f"select count(a.mark) from {side} a join {side} b on a.id = b.id")
+        return self.spark(
+            f"select /*+ BROADCAST(b) */ max(a.mark), max(b.mark) from {side} a join {side} b on a.id = b.id"
+        )
+
+    def spark_read(self) -> str:
+        """Ask Spark for what stands in no file's metadata, so that executors read files."""
+        return self.spark("select state, sum(loans) from curated.loan_state group by 1")
 
     def spark_shuffle(self) -> str:
         """Have Spark share out a sum over numbers among more than one executor."""

@@ -218,7 +218,8 @@ class Release(Deployed):
 
     def _once(self, template: Object, name: str, timeout: float) -> Done:
         """Run a pod like a template to its end."""
-        pod = copy.deepcopy({**template, "metadata": {**template["metadata"], "name": name, "namespace": _NAMESPACE}})
+        metadata = {**template["metadata"], "name": name, "namespace": _NAMESPACE}
+        pod = copy.deepcopy({**template, "apiVersion": "v1", "kind": "Pod", "metadata": metadata})
         self._join(pod)
         until, done = time.monotonic() + timeout, None
         for service in self._reader.services(pod):

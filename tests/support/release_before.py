@@ -37,7 +37,7 @@ class ReleaseBefore:
         folder.mkdir(parents=True)
         packed = _done(["git", "archive", "--format=tar", _FROM], REPOSITORY)
         _done(["tar", "-x"], folder, packed)
-        _done(["make", ".venv/.installed", f"PYTHON={sys.executable}"], folder)
+        _done(["make", ".venv/bin/.installed", f"PYTHON={sys.executable}"], folder)
         return cls(folder)
 
     def headwater(self, profile: Profile, *arguments: str) -> str:
