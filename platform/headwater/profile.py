@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from headwater._settings import AWS, PROJECT_FILE, SETTINGS, Setting, check, public_urls
@@ -86,7 +86,27 @@ class _Place:
     pages: Mapping[str, str] = field(default_factory=lambda: {"trino": "{trino-tls}/ui/"})
 
 
+def _in_account(place: _Place) -> _Place:
+    """Return a place whose lake, metastore and engines are services of an AWS account."""
+    return replace(
+        place,
+        adapters="aws",
+        follows_aws=True,
+        wants={"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
+        pages={"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
+    )
+
+
 _CONTAINERS = "components are containers: ask what runs them, for example {}"
+# A service leads to whichever of its pods are ready, so a pod's own probe does not go through it.
+_KUBERNETES = _Place(
+    listen="0.0.0.0",  # noqa: S104 - of its pod, whose network policy says who may call
+    host="{release}-{service}",
+    supervised=False,
+    given_credentials=True,
+    trust="trust",
+    keeper=_CONTAINERS.format("`kubectl get pods`, `kubectl logs`, or `helm upgrade`"),
+)
 _PLACES = {
     "local": _Place(listen="127.0.0.1", host="127.0.0.1", supervised=True, given_credentials=False, trust="tls"),
     # Every service has a network of its own, whose other members know it by its name.
@@ -98,35 +118,22 @@ _PLACES = {
         trust="trust",
         keeper=_CONTAINERS.format("`docker compose ps`, `logs`, `up` or `down`"),
     ),
-    # A service leads to whichever of its pods are ready, so a pod's own probe does not go through it.
-    "kubernetes": _Place(
-        listen="0.0.0.0",  # noqa: S104 - of its pod, whose network policy says who may call
-        host="{release}-{service}",
-        supervised=False,
-        given_credentials=True,
-        trust="trust",
-        keeper=_CONTAINERS.format("`kubectl get pods`, `kubectl logs`, or `helm upgrade`"),
+    "kubernetes": _KUBERNETES,
+    "aws": _in_account(
+        _Place(
+            listen="127.0.0.1",
+            host="127.0.0.1",
+            supervised=True,
+            given_credentials=True,
+            trust="trust",
+            # A box's catalog knows one lake, so a project has a box for each.
+            home=".headwater-aws",
+            keeper="components are started by whoever gave the passwords (HEADWATER_PASSWORD_...) that are in the "
+            "environment; without those a box of this machine keeps them",
+        )
     ),
-    "aws": _Place(
-        listen="127.0.0.1",
-        host="127.0.0.1",
-        supervised=True,
-        given_credentials=True,
-        trust="trust",
-        # A box's catalog knows one lake, so a project has a box for each.
-        home=".headwater-aws",
-        keeper="components are started by whoever gave the passwords (HEADWATER_PASSWORD_...) that are in the "
-        "environment; without those a box of this machine keeps them",
-    ),
+    "eks": _in_account(_KUBERNETES),
 }
-# Lake, metastore and engines are services of an account; the rest is a box, or pods of the chart.
-_ACCOUNT: dict[str, Any] = {
-    "adapters": "aws",
-    "follows_aws": True,
-    "wants": {"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
-    "pages": {"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
-}
-_PLACES |= {name: replace(_PLACES[place], **_ACCOUNT) for name, place in (("aws", "aws"), ("eks", "kubernetes"))}
 
 
 @dataclass(frozen=True, kw_only=True)
