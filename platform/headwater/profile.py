@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from headwater._places import PLACES
 from headwater._settings import AWS, PROJECT_FILE, SETTINGS, Setting, check, public_urls
 from headwater.credentials import CREDENTIALS_FILE, Credentials, ensure_credentials, given_credentials, read_credentials
 from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from headwater._places import Place
 
 __all__ = ["PORTS", "PROJECT_FILE", "SETTINGS", "Profile", "Setting", "Store", "inherited_env", "service_of"]
 
@@ -51,88 +54,6 @@ _SERVICES = {
     "spark-driver": "spark",
     "spark-blocks": "spark",
     "aws-api-spark": "aws-api",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Where one profile has its components; all that profiles differ in.
-
-    Args:
-        listen: Address that each component listens on.
-        host: Where other components reach a service; ``{service}`` stands for its name, ``{release}`` for the chart's.
-        supervised: One supervisor on this machine keeps the components; else a container engine or a cluster does.
-        given_credentials: The environment holds the logins; else a file of the box, made at its first start. Where both
-            can be, a box keeps its own unless there are some in the environment: then somebody else starts components.
-        trust: Folder in the home with the certificate that clients verify Trino with.
-        home: The box's, in the project.
-        keeper: Who starts, stops and shows components, and how, where no supervisor of Headwater's does.
-        adapters: What the lake, the metastore and the engines are; ``stack.py`` knows them.
-        follows_aws: Region, endpoint and keys of the object store are what the AWS clients' own configuration says.
-        wants: Settings that have no default here, each with what to do.
-        pages: Where people look at what engines do, by name; ``{trino-tls}`` stands for an address.
-    """
-
-    listen: str
-    host: str
-    supervised: bool
-    given_credentials: bool
-    trust: str
-    home: str = ".headwater"
-    keeper: str = ""
-    adapters: str = "box"
-    follows_aws: bool = False
-    wants: Mapping[str, str] = field(default_factory=dict)
-    pages: Mapping[str, str] = field(default_factory=lambda: {"trino": "{trino-tls}/ui/"})
-
-
-def _in_account(place: _Place) -> _Place:
-    """Return a place whose lake, metastore and engines are services of an AWS account."""
-    return replace(
-        place,
-        adapters="aws",
-        follows_aws=True,
-        wants={"HEADWATER_BUCKET": "give the bucket that `headwater aws deploy` made for the lake"},
-        pages={"athena": "https://console.aws.amazon.com/athena/home#/query-editor/history"},
-    )
-
-
-_CONTAINERS = "components are containers: ask what runs them, for example {}"
-# A service leads to whichever of its pods are ready, so a pod's own probe does not go through it.
-_KUBERNETES = _Place(
-    listen="0.0.0.0",  # noqa: S104 - of its pod, whose network policy says who may call
-    host="{release}-{service}",
-    supervised=False,
-    given_credentials=True,
-    trust="trust",
-    keeper=_CONTAINERS.format("`kubectl get pods`, `kubectl logs`, or `helm upgrade`"),
-)
-_PLACES = {
-    "local": _Place(listen="127.0.0.1", host="127.0.0.1", supervised=True, given_credentials=False, trust="tls"),
-    # Every service has a network of its own, whose other members know it by its name.
-    "compose": _Place(
-        listen="0.0.0.0",  # noqa: S104 - of its container, which publishes what is meant for people
-        host="{service}",
-        supervised=False,
-        given_credentials=True,
-        trust="trust",
-        keeper=_CONTAINERS.format("`docker compose ps`, `logs`, `up` or `down`"),
-    ),
-    "kubernetes": _KUBERNETES,
-    "aws": _in_account(
-        _Place(
-            listen="127.0.0.1",
-            host="127.0.0.1",
-            supervised=True,
-            given_credentials=True,
-            trust="trust",
-            # A box's catalog knows one lake, so a project has a box for each.
-            home=".headwater-aws",
-            keeper="components are started by whoever gave the passwords (HEADWATER_PASSWORD_...) that are in the "
-            "environment; without those a box of this machine keeps them",
-        )
-    ),
-    "eks": _in_account(_KUBERNETES),
 }
 
 
@@ -206,8 +127,8 @@ class Profile:
         """
         given = {**(os.environ if environment is None else environment), **overrides}  # noqa: TID251 - the only reader
         settings = {entry.name: given.get(entry.name) or entry.default for entry in SETTINGS}
-        check(settings, _PLACES, PORTS)
-        place = _PLACES[settings["HEADWATER_PROFILE"]]
+        check(settings, PLACES, PORTS)
+        place = PLACES[settings["HEADWATER_PROFILE"]]
         _check_wanted(place, settings["HEADWATER_PROFILE"], given)
         project = _find_project(Path(settings["HEADWATER_PROJECT"]))
         home = Path(settings["HEADWATER_HOME"] or project / place.home).expanduser().absolute()
@@ -234,7 +155,7 @@ class Profile:
     @property
     def keeper(self) -> str:
         """Who starts, stops and shows components, and how, where no supervisor of Headwater's does."""
-        return _PLACES[self.name].keeper
+        return PLACES[self.name].keeper
 
     def port(self, name: str) -> int:
         """Return the port of one of ``PORTS``."""
@@ -246,7 +167,7 @@ class Profile:
         if service == self.within:
             return self.host
         there = self._elsewhere(name)[0]
-        return there or _PLACES[self.name].host.format(service=service, release=self.settings["HEADWATER_RELEASE"])
+        return there or PLACES[self.name].host.format(service=service, release=self.settings["HEADWATER_RELEASE"])
 
     def _elsewhere(self, name: str) -> tuple[str, str]:
         """Return host and port of what Headwater does not run itself."""
@@ -332,7 +253,7 @@ class Profile:
     def pages(self) -> dict[str, str]:
         """Addresses at which people look at what engines do, by name."""
         addresses = {name: self.url(name) for name in PORTS}
-        return {name: page.format(**addresses) for name, page in _PLACES[self.name].pages.items()}
+        return {name: page.format(**addresses) for name, page in PLACES[self.name].pages.items()}
 
     def setting(self, name: str) -> str:
         """Return the text of a setting."""
@@ -388,7 +309,7 @@ def inherited_env(**extra: str) -> dict[str, str]:
     return {**os.environ, **extra}  # noqa: TID251
 
 
-def _check_wanted(place: _Place, profile: str, given: Mapping[str, str]) -> None:
+def _check_wanted(place: Place, profile: str, given: Mapping[str, str]) -> None:
     for name, advice in place.wants.items():
         if not given.get(name):
             raise ConfigError(f"{name} is not set, and the profile {profile} has no default for it; {advice}.")
