@@ -144,9 +144,11 @@ def test_its_box_is_not_that_of_local(aws, tmp_path):
 
 
 def test_without_a_box_it_is_no_trouble(aws):
-    """SQL and writes ask the account alone; a password that is wanted all the same has to be given."""
-    require_running(aws)
+    """SQL and ingest ask the account alone; what asks the box says that there is none, as does a missing password."""
+    require_running(aws, lake_alone=True)
 
+    with pytest.raises(ConfigError, match=r"no headwater.toml in .* and no box in .*headwater-aws"):
+        require_running(aws)
     with pytest.raises(ConfigError, match=r"password of superset is not here: set HEADWATER_PASSWORD_SUPERSET"):
         aws.credentials.password("superset")
     assert not aws.home.exists()

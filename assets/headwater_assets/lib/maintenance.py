@@ -40,7 +40,7 @@ def maintain(tables: tuple[str, ...], *, dry_run: bool, output: str) -> None:
     from headwater.stack import Stack  # noqa: PLC0415 - only what connects pays
 
     profile = Profile.load()
-    require_running(profile)
+    require_running(profile, lake_alone=True)
     failures: list[str] = []
     done = list(
         maintained(

@@ -44,7 +44,7 @@ def require_made(profile: Profile) -> None:
 
 def was_stopped(profile: Profile, component: str) -> bool:
     """Tell whether somebody stopped the box, or is about to; a component that failed is brought back instead."""
-    if not _has_box(profile):
+    if not profile.supervised:
         return False
     supervisor = Supervisor(Box(profile))
     if not supervisor.running():
@@ -53,17 +53,23 @@ def was_stopped(profile: Profile, component: str) -> bool:
     return bool({"STOPPED", "STOPPING"} & set(mine))
 
 
-def require_running(profile: Profile) -> None:
+def require_running(profile: Profile, *, lake_alone: bool = False) -> None:
     """Refuse to go on unless this very box runs and serves this very project.
 
     Another box may listen on the same ports: asking it would write into somebody else's lake.
+
+    Args:
+        profile: Whose box.
+        lake_alone: Nothing but lake, metastore and engines will be asked, which need not be of a box.
 
     Raises:
         ConfigError: There is no such box, or it serves another project.
         ComponentError: It is stopped.
     """
-    if not _has_box(profile):
+    if not profile.supervised:
         return  # its components have names of their own, which lead to no other's
+    if lake_alone and profile.lake_elsewhere:
+        return
     require_made(profile)
     if not Supervisor(Box(profile)).running():
         raise ComponentError(f"The box in {profile.home} is stopped; start it with `headwater up`.")
@@ -73,11 +79,6 @@ def require_running(profile: Profile) -> None:
             f"The box in {profile.home} serves the project in {served}, not the one in {profile.project}; "
             "`headwater up` switches it."
         )
-
-
-def _has_box(profile: Profile) -> bool:
-    """Tell whether a box is what a command speaks to; with a lake elsewhere there need not be one."""
-    return profile.supervised and (not profile.lake_elsewhere or profile.credentials_path.exists())
 
 
 def _require_same(profile: Profile) -> None:

@@ -55,7 +55,7 @@ def ingest(
     named = tuple(names.split(",")) if names else ()
     options = Options(types=_types(types), names=named, format=kind, **wishes)  # type: ignore[arg-type]
     profile = Profile.load()
-    require_running(profile)
+    require_running(profile, lake_alone=True)
     with _telling_of_time(table):
         done = ingest_into(
             Stack.build(profile), list(sources), table=table, options=options, dry_run=dry_run, log=_tell

@@ -136,7 +136,7 @@ def _prompt(engine: str, output: str) -> None:
     from prompt_toolkit import PromptSession  # noqa: PLC0415
     from prompt_toolkit.history import FileHistory  # noqa: PLC0415
 
-    require_running(Profile.load())
+    require_running(Profile.load(), lake_alone=True)
     click.echo(f"{engine}: end a statement with ; and leave with exit or Ctrl-D.")
     session: PromptSession[str] = PromptSession(history=FileHistory(str(Profile.load().home / _HISTORY)))
     text = ""
