@@ -24,6 +24,7 @@ ID = (Column("id", "long", "A number."),)
 counted = Table(name="{COUNTED}", doc="Seven.", owner="team:tests", columns=ID, engine="trino", body=BODY)
 """
 PROJECT = '[project]\nname = "seven"\ndefinitions = ["tables"]\n'
+COMMANDS = (("up",), ("down",), ("destroy", "--yes"), ("status",), ("materialize", "--all"))
 PARTS = {"postgres", "superset", "dagster:webserver", "dagster:daemon", "dagster:code", "dagster:runner", "catalog"}
 
 
@@ -76,7 +77,7 @@ def test_it_is_no_box_of_another_profile(mine):
     """Its catalog knows another lake than a local one's would."""
     local = Profile.load({**mine.environment(), "HEADWATER_PROFILE": "local"})
 
-    refused = [headwater(local, *words, check=False) for words in (("up",), ("status",), ("materialize", "--all"))]
+    refused = [headwater(local, *words, check=False) for words in COMMANDS]
 
     assert {one.returncode for one in refused} == {1}
     for one in refused:

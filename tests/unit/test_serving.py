@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from headwater.box.component import Box
 from headwater.box.components import all_components
 from headwater.box.doctor import examine
-from headwater.box.lifecycle import end_leftovers, switch_project
+from headwater.box.lifecycle import end_leftovers, switch_project, take_down
 from headwater.box.processes import members
 from headwater.box.programs import Program
-from headwater.box.serving import require_made, require_running
+from headwater.box.serving import require_made, require_running, require_supervised
 from headwater.box.supervisor import ProcessState, Supervisor, served_project
 from headwater.cli import headwater
 from headwater.credentials import ensure_credentials
@@ -60,8 +60,37 @@ def test_a_box_is_of_one_profile(profile, supervisor):
     for _ in range(2):
         with pytest.raises(ConfigError, match=r"box in .*home is of the profile local, not of aws; set HEADWATER_PROF"):
             require_running(other)
+        with pytest.raises(ConfigError, match="is of the profile local, not of aws"):
+            require_supervised(other)  # as `up`, `down`, `destroy`, `backup` and `upgrade` ask
         require_running(profile)
         (profile.home / "run" / "profile").unlink(missing_ok=True)
+
+
+def test_what_another_down_is_stopping_is_waited_for(profile, supervisor, monkeypatch):
+    """Before what it needs is stopped; of what never ran nothing is told."""
+    seen = []
+    left = {"superset": 3}  # looks for which it is still being stopped
+    kept = {"postgres": "RUNNING"}
+
+    def state(_, program):
+        name = program.component.name
+        if left.get(name, 0) > 0:
+            left[name] -= 1
+            return ProcessState("STOPPING", 1, 0.0, "")
+        return ProcessState(kept.get(name, "STOPPED"), 1, 0.0, "")
+
+    def stop(_, program):
+        seen.append((program.component.name, left["superset"]))
+        kept.pop(program.component.name, None)
+
+    monkeypatch.setattr(Supervisor, "state", state)
+    monkeypatch.setattr(Supervisor, "stop_program", stop)
+    told = []
+    take_down(Box(profile), all_components(), lambda names, _: told.append(names))
+
+    assert [name for name, _ in seen] == ["superset", "postgres"]
+    assert seen[-1] == ("postgres", 0)
+    assert told == ["superset", "postgres"]
 
 
 def test_a_project_whose_box_was_never_started_is_told_how(profile):

@@ -108,7 +108,8 @@ def take_down(box: Box, components: Mapping[str, Component], say: Callable[[str,
     supervisor = Supervisor(box)
     if supervisor.running():
         for tier in reversed(tiers(components)):
-            wave = [one for one in programs(components[name] for name in tier) if supervisor.state(one).kept]
+            # Another `down` may be stopping some of them: these are waited for before what they need is stopped.
+            wave = _not_stopped(supervisor, programs(components[name] for name in tier))
             for program in wave:
                 supervisor.stop_program(program)
             _await_stopped(supervisor, wave)
@@ -259,8 +260,11 @@ def _failure(box: Box, component: Component, what: str, file_name: str, why: str
 
 def _await_stopped(supervisor: Supervisor, wave: Sequence[Program]) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
-    while time.monotonic() < deadline:
-        states = [supervisor.state(one) for one in wave]
-        if not any(state.kept or state.state == "STOPPING" for state in states):
-            return
+    while _not_stopped(supervisor, wave) and time.monotonic() < deadline:
         time.sleep(0.1)
+
+
+def _not_stopped(supervisor: Supervisor, wave: Sequence[Program]) -> tuple[Program, ...]:
+    """Return those that run, are about to, or are being stopped."""
+    states = {one: supervisor.state(one) for one in wave}
+    return tuple(one for one, state in states.items() if state.kept or state.state == "STOPPING")

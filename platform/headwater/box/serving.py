@@ -16,13 +16,14 @@ __all__ = ["require_made", "require_running", "require_supervised", "was_stopped
 
 
 def require_supervised(profile: Profile) -> None:
-    """Refuse to go on where somebody else than the box's supervisor starts and stops components.
+    """Refuse to go on where somebody else than this profile's supervisor starts and stops components.
 
     Raises:
-        ConfigError: Somebody else does.
+        ConfigError: Somebody else does, or the box is another profile's.
     """
     if not profile.supervised:
         raise ConfigError(f"Under the profile {profile.name} {profile.keeper}.")
+    _require_same(profile)
 
 
 def require_made(profile: Profile) -> None:
@@ -32,7 +33,6 @@ def require_made(profile: Profile) -> None:
         ConfigError: There is none; the sentence says where it was looked for.
     """
     if profile.credentials_path.exists():
-        _require_same(profile)
         return
     if not (profile.project / PROJECT_FILE).is_file():
         raise ConfigError(
@@ -70,6 +70,7 @@ def require_running(profile: Profile, *, lake_alone: bool = False) -> None:
         return  # its components have names of their own, which lead to no other's
     if lake_alone and profile.lake_elsewhere:
         return
+    _require_same(profile)
     require_made(profile)
     if not Supervisor(Box(profile)).running():
         raise ComponentError(f"The box in {profile.home} is stopped; start it with `headwater up`.")

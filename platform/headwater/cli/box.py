@@ -57,8 +57,6 @@ def up(names: tuple[str, ...]) -> None:
     from headwater.box.lifecycle import bring_up  # noqa: PLC0415
 
     profile = _supervised()
-    if profile.credentials_path.exists():
-        require_made(profile)
     components = box_components(profile)
     wanted = to_start(components, names)
     prepare(profile, wanted)
