@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Credentials",
     "ensure_credentials",
     "given_credentials",
+    "logins_of",
     "new_password",
     "password_variable",
     "read_credentials",
@@ -91,6 +92,16 @@ def user_variable(login: str) -> str:
     'HEADWATER_USER_POSTGRES'
     """
     return f"HEADWATER_USER_{login.upper().replace('-', '_')}"
+
+
+def logins_of(components: Iterable[str]) -> tuple[str, ...]:
+    """Return the logins of some components, which are named after them.
+
+    >>> logins_of(["trino"])
+    ('trino', 'trino-superset', 'trino-reader', 'trino-secret')
+    """
+    names = tuple(components)
+    return tuple(login for login in LOGINS if any(login == name or login.startswith(f"{name}-") for name in names))
 
 
 def given_credentials(given: Mapping[str, str]) -> Credentials:

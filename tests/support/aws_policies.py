@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aws_account import Request
 
-__all__ = ["Policy", "role_policy"]
+__all__ = ["Policy", "resolved", "role_policy"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def role_policy(name: str, values: Mapping[str, str]) -> Policy:
         values: What stands in the place of parameters and of resources.
     """
     [policy] = Template.ours().body["Resources"][name]["Properties"]["Policies"]
-    return Policy(tuple(_resolved(one, values) for one in policy["PolicyDocument"]["Statement"]))
+    return Policy(tuple(resolved(one, values) for one in policy["PolicyDocument"]["Statement"]))
 
 
 def _matches(statement: Mapping[str, Any], request: Request, place: str) -> bool:
@@ -68,8 +68,11 @@ def _prefixes(statement: Mapping[str, Any]) -> list[str] | None:
     return found
 
 
-def _resolved(value: Any, values: Mapping[str, str]) -> Any:
+def resolved(value: Any, values: Mapping[str, str]) -> Any:
+    """Return a part of the template with names in the place of parameters and of resources."""
     if isinstance(value, dict):
+        if "Ref" in value:
+            return values[value["Ref"]]
         if "Fn::Sub" in value:
             text = value["Fn::Sub"]
             for name, meant in values.items():
@@ -78,5 +81,5 @@ def _resolved(value: Any, values: Mapping[str, str]) -> Any:
             return text
         if "Fn::GetAtt" in value:
             return values[".".join(value["Fn::GetAtt"])]
-        return {key: _resolved(one, values) for key, one in value.items()}
-    return [_resolved(one, values) for one in value] if isinstance(value, list) else value
+        return {key: resolved(one, values) for key, one in value.items()}
+    return [resolved(one, values) for one in value] if isinstance(value, list) else value

@@ -64,7 +64,7 @@
   value: {{ $values.s3.accessKey | quote }}
 {{- end }}
 {{- end }}
-{{- $elsewhere := and $values.aws.enabled (has (splitList "-" $login | first) $core.lake.components) }}
+{{- $elsewhere := and $values.aws.enabled (has $login $core.lake.logins) }}
 {{- if and (not $elsewhere) (or (ne $login "minio") (not $values.s3.url) $values.s3.accessKey) }}
 - name: {{ get $core.passwords $login }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ get $core.passwords $login }} } }

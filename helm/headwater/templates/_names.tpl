@@ -72,8 +72,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "headwater.enabled" -}}
 {{- $values := .root.Values -}}
 {{- $component := .program | splitList ":" | first -}}
-{{- $core := include "headwater.core" .root | fromJson -}}
-{{- if and $values.aws.enabled (has $component $core.lake.components) -}}
+{{- if and $values.aws.enabled (has $component (include "headwater.core" .root | fromJson).lake.components) -}}
 {{- /* Services of the account are in its place. */ -}}
 {{- else if hasSuffix ":migrate" .program -}}
 {{- /* Its policy is there before the part is: the migration of a part that an upgrade adds runs ahead of all else. */ -}}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.box.arrows import CLI, CLI_CALLS
 from headwater.box.component import MIGRATE, Component
 from headwater.box.programs import Program, by_default, tiers
-from headwater.credentials import LOGINS, password_variable
+from headwater.credentials import LOGINS, logins_of, password_variable
 from headwater.profile import PORTS, service_of
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ def wiring(components: Mapping[str, Component], first_port: int) -> dict[str, An
 def _lake(components: Mapping[str, Component]) -> dict[str, Any]:
     """Return what there is none of where lake, metastore and engines are services of an account."""
     every = [one for one in cluster_programs(components) if one.component.of_lake]
+    names = list(dict.fromkeys(one.component.name for one in every))
     return {
-        "components": list(dict.fromkeys(one.component.name for one in every)),
+        "components": names,
+        "logins": list(logins_of(names)),
         "ports": sorted({port for one in every for port in one.component.listens.get(one.role, ())}),
     }
 

@@ -18,7 +18,7 @@ from headwater.box.supervisor import Supervisor, served_project
 from headwater.box.unfinished import require_finished
 from headwater.cli.output import as_env, as_json, objects_as_table, output_option
 from headwater.cli.starting import prepare, teller
-from headwater.credentials import LOGINS, ensure_credentials
+from headwater.credentials import LOGINS, ensure_credentials, logins_of
 from headwater.errors import ComponentError, ConfigError
 from headwater.profile import SETTINGS, Profile, inherited_env
 
@@ -143,11 +143,10 @@ def credentials(output: str) -> None:
     if output == "env":
         click.echo(as_env(client_variables(profile)))
         return
-    there = box_components(profile)
     rows = [
-        {"login": login, "user": logins.user(login), "password": logins.password(login), "opens": opens}
-        for login, (_, opens) in LOGINS.items()
-        if login in logins.logins and any(login == name or login.startswith(f"{name}-") for name in there)
+        {"login": login, "user": logins.user(login), "password": logins.password(login), "opens": LOGINS[login][1]}
+        for login in logins_of(box_components(profile))
+        if login in logins.logins
     ]
     click.echo(as_json(rows) if output == "json" else objects_as_table(rows))
 
