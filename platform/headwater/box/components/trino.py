@@ -93,7 +93,7 @@ class TrinoComponent(Component):
         return Command(argv, FRUGAL_ENV, cwd=box.data("trino"))
 
     def probe(self, box: Box, role: str) -> None:
-        """Run a query on the metastore's schemas with the box's login; ask a worker whether it takes work."""
+        """Ask for the metastore's schemas and for rows with the box's login; ask a worker whether it takes work."""
         if role == "worker":
             _require_active(box.profile)
         else:
@@ -147,7 +147,10 @@ def _query(profile: Profile) -> None:
     try:
         with _connected(profile, timeout=10) as connection:
             cursor = connection.cursor()
-            cursor.execute("SELECT count(*) FROM iceberg.information_schema.schemata")
+            # Schemas are the coordinator's own; rows take a node, of which there is none for a moment after a start.
+            cursor.execute(
+                "SELECT (SELECT count(*) FROM iceberg.information_schema.schemata), count(*) FROM tpch.tiny.region"
+            )
             cursor.fetchall()
     except (Error, HttpError, OSError) as error:
         raise ComponentError(
